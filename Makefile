@@ -1,0 +1,63 @@
+# Two commands to begin with: `make demo` and `make test`. Everything happens in .venv; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := reflectgen workers prompts tests benchmarks scripts
+SHARED_TOOLS ?= ../shared/tools
+
+.PHONY: demo test test-all test-vllm check format bench clean
+
+demo: $(VENV)/.core
+	@$(BIN)/reflectgen run examples/corpus examples/bad_rows.jsonl --out demo-out
+	@$(BIN)/reflectgen verify demo-out
+	@echo
+	@echo "Read the woven documents:           $(BIN)/reflectgen show demo-out"
+	@echo "Only what was judged unsafe:        $(BIN)/reflectgen show demo-out --verdict unsafe"
+	@echo "The rows that became no document:   demo-out/rejects.jsonl"
+	@echo "What a trainer reads:               demo-out/export"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not train and not vllm and not gpu"
+
+test-all: $(VENV)/.train
+	$(BIN)/python -m pytest -m "train"; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 ]
+	$(MAKE) test-vllm
+
+# A real vLLM server with a real small model on the CPU; skipped, saying so, where the tools that start it are absent.
+test-vllm: $(VENV)/.dev
+	scripts/test_vllm.sh $(BIN)/python $(SHARED_TOOLS)/vllm_cpu.sh
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.dev
+	@for file in $(filter-out %/__init__.py %/report.py,$(wildcard benchmarks/*.py)); do \
+	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+clean:
+	rm -rf $(VENV) demo-out bench-out dist
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "reflectgen needs Python 3.11 or newer; run: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) (about a minute the first time) ..."
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[dev,train]'
+	@touch $@ $(VENV)/.dev $(VENV)/.core

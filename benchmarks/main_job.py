@@ -1,0 +1,125 @@
+"""The main job with the built-in guard and teacher, from `corpus.jsonl` to a verified export: speed, CPU, peak memory.
+
+    python -m benchmarks.main_job [--data ../shared/data]
+
+The command line runs as a process of its own, so that its start counts too; the operating system tells what it cost.
+The corpus is run once (the median of three runs), and ten times over with new ids. `python_loop_ns` is what one turn
+of an empty loop took at the time: on a shared machine it tells how fast the machine was while it was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.report import REPOSITORY, Bar, report
+
+NUM_COPIES = 10
+NUM_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process took: seconds on the clock, seconds of CPU in all its threads, peak memory in MB."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
+    corpus = parser.parse_args().data / "corpus.jsonl"
+    if not corpus.is_file():
+        print(f"skipped: the benchmark reads {corpus}, which is not here")
+        return
+    with tempfile.TemporaryDirectory(prefix="reflectgen-bench-") as folder:
+        measure(corpus, Path(folder))
+
+
+def measure(corpus: Path, folder: Path) -> None:
+    loop_ns = [python_loop_ns()]
+    runs = [run(corpus, folder / f"once{number}") for number in range(NUM_RUNS)]
+    once, once_counts = sorted(runs, key=lambda measured: measured[0].cpu_seconds)[NUM_RUNS // 2]
+    tenfold = copies(corpus, folder / "tenfold.jsonl")
+    ten, ten_counts = run(tenfold, folder / "ten")
+    rate = ten_counts["num_chunks"] / ten.cpu_seconds
+    growth = ten.peak_mb / once.peak_mb
+    loop_ns.append(python_loop_ns())
+    figures: dict[str, float | int] = {"python_loop_ns_before": loop_ns[0], "python_loop_ns_after": loop_ns[1]}
+    figures["once_cpu_seconds_fastest"] = min(cost.cpu_seconds for cost, _ in runs)
+    for name, cost, counts in (("once", once, once_counts), ("tenfold", ten, ten_counts)):
+        figures |= {
+            f"{name}_documents": counts["num_documents"],
+            f"{name}_chunks": counts["num_chunks"],
+            f"{name}_mb": counts["num_bytes"] / 1e6,
+            f"{name}_wall_seconds": cost.wall_seconds,
+            f"{name}_cpu_seconds": cost.cpu_seconds,
+            f"{name}_documents_per_second": counts["num_documents"] / cost.wall_seconds,
+            f"{name}_chunks_per_second": counts["num_chunks"] / cost.wall_seconds,
+            f"{name}_chunks_per_cpu_second": counts["num_chunks"] / cost.cpu_seconds,
+            f"{name}_mb_per_second": counts["num_bytes"] / 1e6 / cost.wall_seconds,
+            f"{name}_peak_mb": cost.peak_mb,
+        }
+    bars = [
+        Bar("chunks a second of CPU, ten times the corpus, end to end", rate, ">=", 1500),
+        Bar(
+            "chunks a second of CPU, the corpus once, start of the process included",
+            figures["once_chunks_per_cpu_second"],
+            ">=",
+            1500,
+        ),
+        Bar("peak memory at ten times the corpus, as a multiple", growth, "<=", 1.2),
+    ]
+    report("main_job", figures, bars)
+
+
+def run(corpus: Path, out: Path) -> tuple[Cost, dict[str, int]]:
+    """Run the command line on `corpus` and return its cost and its counts."""
+    command = [sys.executable, "-c", "import sys; from reflectgen.cli import main; sys.exit(main())"]
+    command += ["run", str(corpus), "--out", str(out), "--json", "--quiet"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"reflectgen run ended with {process.returncode}")
+    counts = json.loads(printed)
+    if not counts["balanced"]:
+        sys.exit("the ledger does not balance")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), counts
+
+
+def python_loop_ns() -> float:
+    """Return the nanoseconds of one turn of an empty loop, over a second or so."""
+    num_turns = 20_000_000
+    began = time.perf_counter()
+    for _ in range(num_turns):
+        pass
+    return (time.perf_counter() - began) / num_turns * 1e9
+
+
+def copies(corpus: Path, path: Path) -> Path:
+    """Write the corpus `NUM_COPIES` times over, each copy with its own ids."""
+    with path.open("w", encoding="utf-8") as out:
+        for copy in range(NUM_COPIES):
+            with corpus.open(encoding="utf-8") as lines:
+                for line in lines:
+                    row = json.loads(line)
+                    out.write(json.dumps(row | {"id": f"{copy}-{row['id']}"}) + "\n")
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The command line as a whole, and what it does with errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+
+from reflectgen import __version__
+from reflectgen.cli.chunk import chunk
+from reflectgen.cli.doctor import doctor
+from reflectgen.cli.export import export
+from reflectgen.cli.label import label
+from reflectgen.cli.run import run
+from reflectgen.cli.show import show
+from reflectgen.cli.stats import stats
+from reflectgen.cli.verify import verify
+from reflectgen.errors import ReflectgenError
+
+app = typer.Typer(
+    name="reflectgen",
+    help="Weave safety reflections into a pretraining corpus, and prove that nothing else changed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, stats, show, export, verify, chunk, label, doctor):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors of ours become one line on stderr."""
+    try:
+        app(arguments)
+    except ReflectgenError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="red", markup=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `reflectgen show DIR | head` is no error; the pipe must not be touched again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0

@@ -1,0 +1,122 @@
+"""`reflectgen doctor`: is everything there that a run needs, and does the teacher do what it will be asked?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from reflectgen import __version__
+from reflectgen.cli import options as o
+from reflectgen.cli.models import Models, open_models
+from reflectgen.errors import ReflectgenError, TeacherError
+from reflectgen.records import Chunk, Label, Reply
+from reflectgen.reflection.roles import Guard, Teacher
+from reflectgen.store import Store
+
+LOW_DISK_BYTES = 1 << 30
+SAMPLE = "The ferry left at seven, and the children waved from the pier until it was no more than a dot. "
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    ok: bool
+    found: str
+
+
+def doctor(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where a run would write.")] = Path(),
+    teacher_url: o.TeacherUrl = None,
+    teacher_model: o.ModelName = None,
+    guard_url: o.GuardUrl = None,
+    guard_model: o.ModelName = None,
+    timeout: o.Timeout = 120.0,
+    as_json: o.AsJson = False,
+) -> None:
+    """Check this machine, the output folder, and guard and teacher with one real question each."""
+    models = Models(
+        teacher_url=teacher_url,
+        teacher_model=teacher_model,
+        guard_url=guard_url,
+        guard_model=guard_model,
+        concurrency=1,
+        timeout_seconds=timeout,
+        outage_patience_seconds=0,
+    )
+    findings = [*_machine(out), *asyncio.run(_ask(models))]
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        _print(findings)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _machine(out: Path) -> Iterator[Finding]:
+    yield Finding("reflectgen", True, f"{__version__} on Python {platform.python_version()}")
+    yield Finding("SQLite", sqlite3.sqlite_version_info >= (3, 35), sqlite3.sqlite_version)
+    existing = next(path for path in [out.absolute(), *out.absolute().parents] if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=existing) as folder, Store(Path(folder) / "probe.sqlite"):
+            yield Finding("output folder", True, f"{existing} can be written")
+    except (OSError, ReflectgenError) as error:
+        yield Finding("output folder", False, f"{existing} cannot be written: {error}")
+    free = shutil.disk_usage(existing).free
+    yield Finding("free space", free > LOW_DISK_BYTES, f"{free / 1e9:,.1f} GB")
+
+
+async def _ask(models: Models) -> list[Finding]:
+    chunk = Chunk("doctor", 0, 0, len(SAMPLE), SAMPLE)
+    try:
+        async with open_models(models) as opened:
+            label, said = await _ask_guard(opened.guard, chunk)
+            found = [said]
+            if opened.teacher:
+                found.append(await _ask_teacher(opened.teacher, chunk, label))
+            return found
+    except TeacherError as error:
+        return [Finding("endpoint", False, str(error))]
+
+
+async def _ask_guard(guard: Guard, chunk: Chunk) -> tuple[Label, Finding]:
+    began = time.perf_counter()
+    (label,) = await guard.label([chunk])
+    seconds = time.perf_counter() - began
+    # A label that came from the fallback names in its native form what went wrong.
+    ok = not label.native.startswith(("unparsable", "rejected"))
+    what = f"{guard.provenance.model} says {label.verdict} of a harmless sentence ({seconds * 1000:,.0f} ms)"
+    return label, Finding("guard", ok, what if ok else f"{guard.provenance.model}: {label.native}")
+
+
+async def _ask_teacher(teacher: Teacher, chunk: Chunk, label: Label) -> Finding:
+    began = time.perf_counter()
+    reply: Reply = await teacher.reflect(chunk, label, 0)
+    seconds = time.perf_counter() - began
+    name = teacher.provenance.model
+    if reply.reflection is None:
+        return Finding(
+            "teacher", False, f"{name} does not keep to the JSON schema ({reply.problem}): {reply.text[:80]!r}"
+        )
+    said = reply.reflection
+    return Finding("teacher", True, f"{name} says {said.verdict}: {said.rationale} ({seconds * 1000:,.0f} ms)")
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
+        table.add_row(mark, finding.what, finding.found.replace("[", "\\["))
+    Console(highlight=False).print(table)

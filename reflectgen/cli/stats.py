@@ -1,0 +1,30 @@
+"""`reflectgen stats`: a job in numbers, also while it runs."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+from rich.console import Console
+
+from reflectgen.cli import options as o
+from reflectgen.cli.summary import print_summary
+from reflectgen.jobs.folder import EXPORT, existing_job
+from reflectgen.store.counts import count_job
+
+
+def stats(
+    folder: o.Folder,
+    as_json: o.AsJson = False,
+) -> None:
+    """Show what a job read, judged, accepted and rejected, and which road each chunk took."""
+    with existing_job(folder) as (store, job), store.read() as connection:
+        counts = count_job(connection, job.id)
+    if as_json:
+        typer.echo(json.dumps({"state": job.state, "recipe_sha256": job.recipe_sha256, **counts.to_json()}))
+        return
+    teacher = job.recipe["teacher"]
+    console = Console(soft_wrap=True, highlight=False)
+    state = "finished" if job.state == "finished" else "not finished; `reflectgen run` with the same options goes on"
+    console.print(f"{folder}: {state}", style="bold", markup=False)
+    print_summary(console, counts, job.recipe["guard"]["model"], teacher["model"] if teacher else None, folder / EXPORT)

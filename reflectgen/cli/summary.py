@@ -1,0 +1,74 @@
+"""A job in numbers, for people: the closing summary of `run`, and `stats`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from reflectgen.cli.display import VERDICT_STYLES
+from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
+from reflectgen.store.counts import Counts
+
+ROADS = {
+    "teacher": "accepted at the first answer",
+    "asked_again": "accepted after asking again",
+    "fallback": "template, because no answer was accepted",
+    "template": "template, because nobody was asked",
+}
+
+
+def print_summary(console: Console, counts: Counts, guard: str, teacher: str | None, export: Path) -> None:
+    """Print what went in, what came of it, and which road each chunk took."""
+    for name, value in (*_lines(counts, guard, teacher), *_neutralised(export)):
+        console.print(f"{name:<14}{value}", soft_wrap=True)
+
+
+def _neutralised(export: Path) -> Iterator[tuple[str, str]]:
+    """Say how many markers were forged, once an export has counted them."""
+    if not (export / MANIFEST_NAME).exists():
+        return
+    counts = read_manifest(export).counts
+    if counts.num_neutralised:
+        ours = f", {counts.num_neutralised_in_reflections:,} of them in reflections"
+        yield (
+            "neutralised",
+            f"{counts.num_neutralised:,} forged markers{ours if counts.num_neutralised_in_reflections else ''}",
+        )
+
+
+def _lines(counts: Counts, guard: str, teacher: str | None) -> Iterator[tuple[str, str]]:
+    in_balance = counts.num_rows == counts.num_documents + counts.num_rejected_rows
+    ledger = "" if in_balance else "  [red](this does not add up: please report it)[/]"
+    rows = f"{counts.num_documents:,} documents + {counts.num_rejected_rows:,} rejected{ledger}"
+    yield "rows read", f"{counts.num_rows:,} = {rows}"
+    if counts.rejected_rows:
+        yield "  rejected", _shares(counts.rejected_rows, None)
+    yield "chunks", f"{counts.num_chunks:,}, of which {counts.num_reflections:,} have their reflection"
+    styled = {f"[{VERDICT_STYLES[v]}]{v}[/]": n for v, n in counts.verdicts.items()}
+    yield "  verdicts", _shares(styled, counts.num_reflections)
+    hazards = {name: n for name, n in counts.categories.items() if name != "none"}
+    if hazards:
+        yield "  hazards", _shares(hazards, None)
+    yield (
+        "  roads",
+        "; ".join(f"{counts.roads[road]:,} {said}" for road, said in ROADS.items() if counts.roads.get(road)),
+    )
+    if counts.acceptance_rate is not None:
+        yield "answers", f"{counts.num_replies:,}, {counts.acceptance_rate:.1%} accepted"
+    if counts.rejections:
+        yield "  rejected", _shares(counts.rejections, None)
+    if counts.completion_tokens:
+        yield "  tokens", f"{counts.prompt_tokens:,} in prompts, {counts.completion_tokens:,} in answers"
+    if counts.num_guard_teacher_differences:
+        yield "  differ", f"teacher and guard, on {counts.num_guard_teacher_differences:,} accepted reflections"
+    yield "guard", escape(guard)
+    yield "teacher", escape(teacher or "none: every reflection is the template of the guard's label")
+
+
+def _shares(counts: Mapping[str, int], total: int | None) -> str:
+    if not counts:
+        return "none"
+    return ", ".join(f"{name} {n:,}" + (f" ({n / total:.1%})" if total else "") for name, n in counts.items())

@@ -1,0 +1,1 @@
+"""Corpus shards and accepted reflections become files that trainers read."""

@@ -1,0 +1,93 @@
+"""Woven documents as Parquet: a fixed schema, row groups of bounded size, the same bytes for the same documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reflectgen.errors import VerificationError
+from reflectgen.export.record import WovenDocument
+from reflectgen.export.rows import Row
+from reflectgen.export.schema import NEUTRALISED, WOVEN_REFLECTION, WOVEN_SCHEMA
+
+GROUP_CHARACTERS = 4 << 20  # of text, before a row group is written: this bounds the memory
+_READ_ROWS = 256
+
+# Names from small sets are worth a dictionary; texts and hashes are not.
+_DICTIONARY_COLUMNS = [f"reflections.list.element.{name}" for name in ("verdict", "category", "road", "provenance")]
+
+
+class ParquetDocuments:
+    """Writes documents to a Parquet file, which is complete once the context ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetWriter(path, WOVEN_SCHEMA, compression="zstd", use_dictionary=_DICTIONARY_COLUMNS)
+        self._group: list[WovenDocument] = []
+        self._num_characters = 0
+
+    def add(self, document: WovenDocument) -> None:
+        self._group.append(document)
+        self._num_characters += len(document.text)
+        if self._num_characters >= GROUP_CHARACTERS:
+            self._write_group()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._group:
+                self._write_group()
+        finally:
+            self._file.close()
+
+    def _write_group(self) -> None:
+        self._file.write_table(_table(self._group))
+        self._group, self._num_characters = [], 0
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file, a few at a time in memory.
+
+    Raises:
+        VerificationError: the file is not Parquet, or its columns are not an export's.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(WOVEN_SCHEMA):
+                raise VerificationError("its columns are not those of this format")
+            for batch in file.iter_batches(batch_size=_READ_ROWS):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise VerificationError(f"not readable as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def _table(documents: Sequence[WovenDocument]) -> pa.Table:
+    return pa.table(
+        [
+            [d.id for d in documents],
+            [d.text for d in documents],
+            [len(d.reflections) for d in documents],
+            _lists([d.reflections for d in documents], WOVEN_REFLECTION),
+            _lists([d.neutralised for d in documents], NEUTRALISED),
+            [d.source_sha256 for d in documents],
+            [d.metadata for d in documents],
+        ],
+        schema=WOVEN_SCHEMA,
+    )
+
+
+def _lists(rows: Sequence[Sequence[Any]], kind: pa.StructType) -> pa.Array:
+    """Return one list of structs a row, built column by column: a third of the time of building from dictionaries."""
+    offsets = pa.array(accumulate(map(len, rows), initial=0), pa.int32())
+    items = [item for row in rows for item in row]
+    columns = [pa.array([getattr(item, field.name) for item in items], field.type) for field in kind]
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(columns, fields=list(kind)))

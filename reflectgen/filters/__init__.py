@@ -1,0 +1,1 @@
+"""One reason to reject per file."""

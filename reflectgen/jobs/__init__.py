@@ -1,0 +1,1 @@
+"""Plan a job, run it shard by shard, carry it to its end."""

@@ -1,0 +1,127 @@
+"""The end of a job: the list of rejected rows, and the export of what was accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from reflectgen import __version__
+from reflectgen.errors import VerificationError
+from reflectgen.export.formats import Format
+from reflectgen.export.manifest import Manifest
+from reflectgen.export.record import ChunkReflection
+from reflectgen.export.run import ExportFacts, export_shards
+from reflectgen.jobs.folder import REJECTS
+from reflectgen.jobs.progress import Progress
+from reflectgen.records import Category, Document, Road, Verdict
+from reflectgen.reflection.form import FormOptions
+from reflectgen.shards import read_documents, whole_file
+from reflectgen.store import Store, corpus, jobs, reflections
+from reflectgen.store.counts import count_job
+
+Reflected = tuple[Document, list[ChunkReflection]]
+
+
+def write_rejects(store: Store, job_id: int, folder: Path) -> None:
+    """Write every row that became no document, with file, line and reason, as JSON lines.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    with (
+        store.read() as connection,
+        whole_file(folder / REJECTS) as partial,
+        partial.open("w", encoding="utf-8") as out,
+    ):
+        for row in corpus.rejected_rows(connection, job_id):
+            # ASCII, because a source's name or a row's words may hold what UTF-8 cannot.
+            out.write(json.dumps(asdict(row)) + "\n")
+
+
+def export_job(
+    store: Store,
+    job: jobs.Job,
+    folder: Path,
+    directory: Path,
+    formats: Sequence[Format],
+    form: FormOptions,
+    progress: Progress,
+) -> Manifest:
+    """Export a job whose every chunk has its reflection, from one steady view of the store: it pins one revision each.
+
+    Raises:
+        OutputError: `directory` cannot be written.
+        VerificationError: a chunk has no reflection, or the counts do not add up; no manifest is written then.
+    """
+    with store.read() as connection:
+        counts = count_job(connection, job.id)
+        known = reflections.provenances(connection)
+        shards = corpus.shards(connection, job.id)
+        facts = ExportFacts(
+            recipe=job.recipe,
+            provenances=[known[number] for number in reflections.provenances_in_use(connection, job.id)],
+            num_documents_in=counts.num_rows,
+            rejected_rows=counts.rejected_rows,
+            num_replies=counts.num_replies,
+            num_accepted=counts.num_accepted,
+            rejections=counts.rejections,
+            code_version=__version__,
+            created_at=datetime.now(UTC),
+        )
+        keys = {number: record.key for number, record in known.items()}
+        parts = ((s.number, _counted(reflected(connection, job.id, folder, s, keys), progress)) for s in shards)
+        return export_shards(parts, len(shards), directory, formats, form, facts)
+
+
+def reflected(
+    connection: Connection, job_id: int, folder: Path, shard: corpus.Shard, keys: dict[int, str]
+) -> Iterator[Reflected]:
+    """Yield a shard's documents, each with its chunks' current reflections in order.
+
+    Raises:
+        VerificationError: a reflection points at no document.
+    """
+    rows = groupby(reflections.current(connection, job_id, shard.number), key=lambda row: int(row.document))
+    following = next(rows, None)
+    for number, document in enumerate(read_documents(folder / shard.corpus_file)):
+        given: list[ChunkReflection] = []
+        if following is not None and following[0] == number:
+            given = [_chunk_reflection(row, keys) for row in following[1]]
+            following = next(rows, None)
+        yield document, given
+    if following is not None:
+        raise VerificationError(f"{shard.corpus_file} has no document {following[0]}, though a reflection points there")
+
+
+# Enums by their values; calling an enum for each of a corpus's chunks is slow enough to show.
+_VERDICTS = {str(verdict): verdict for verdict in Verdict}
+_CATEGORIES = {str(category): category for category in Category}
+_ROADS = {str(road): road for road in Road}
+
+
+def _chunk_reflection(row: Any, keys: dict[int, str]) -> ChunkReflection:
+    _, index, revision, start, end, verdict, category, rationale, road, provenance_id = row
+    return ChunkReflection(
+        index=index,
+        start=start,
+        end=end,
+        revision=revision,
+        verdict=_VERDICTS[verdict],
+        category=_CATEGORIES[category],
+        rationale=rationale,
+        road=_ROADS[road],
+        provenance=keys[provenance_id],
+    )
+
+
+def _counted(documents: Iterable[Reflected], progress: Progress) -> Iterator[Reflected]:
+    for document in documents:
+        progress.num_exported_documents += 1
+        yield document

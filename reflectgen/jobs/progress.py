@@ -1,0 +1,24 @@
+"""How far a job is, for whoever looks on. Written by the job, read by the display; nothing depends on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+Stage = Literal["reading", "reflecting", "reviewing", "exporting", "done"]
+
+
+@dataclass(slots=True)
+class Progress:
+    stage: Stage = "reading"
+    ingested: bool = False  # every source was read, so that num_chunks will not grow
+    num_documents: int = 0
+    num_rejected_rows: int = 0
+    num_chunks: int = 0  # known so far
+    num_settled: int = 0  # chunks with an accepted reflection, those of earlier runs included
+    num_settled_before: int = 0  # those of earlier runs
+    num_replies: int = 0
+    num_accepted: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    num_exported_documents: int = 0

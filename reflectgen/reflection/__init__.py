@@ -1,0 +1,1 @@
+"""Guards, teachers, and the written form of what they say."""

@@ -1,0 +1,38 @@
+"""The two seams of the reflection room: a guard labels chunks, a teacher writes about one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from reflectgen.records import Chunk, Label, Provenance, Reply
+
+
+class Guard(Protocol):
+    @property
+    def provenance(self) -> Provenance: ...
+
+    async def label(self, chunks: Sequence[Chunk]) -> list[Label]:
+        """Return one label a chunk, in order.
+
+        Raises:
+            TeacherError: a guard behind an endpoint cannot be asked.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Teacher(Protocol):
+    @property
+    def provenance(self) -> Provenance: ...
+
+    async def reflect(self, chunk: Chunk, label: Label, attempt: int) -> Reply:
+        """Ask for a reflection on `chunk`; another `attempt`, from 0, is another seed and so another question.
+
+        Raises:
+            TeacherError: the teacher cannot be asked, see `reflectgen.errors`.
+        """
+        ...
+
+    async def close(self) -> None: ...

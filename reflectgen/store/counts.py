@@ -1,0 +1,119 @@
+"""The numbers a person asks about a job; every one is counted from the rows, none is kept beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from reflectgen.store.reflections import is_current
+from reflectgen.store.tables import reflection, rejected_row, shard, source
+
+ASKED = ("teacher", "asked_again")  # the roads of answers that a teacher gave
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A job in numbers. `num_replies` are the teacher's answers, `num_accepted` those that stand in the corpus now.
+
+    The ledger balances when `num_rows == num_documents + num_rejected_rows` and every chunk has its reflection.
+    """
+
+    num_rows: int = 0
+    num_documents: int = 0
+    num_rejected_rows: int = 0
+    num_bytes: int = 0
+    num_chunks: int = 0
+    num_reflections: int = 0
+    num_replies: int = 0
+    num_accepted: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    rejected_rows: dict[str, int] = field(default_factory=dict)  # by reason
+    verdicts: dict[str, int] = field(default_factory=dict)
+    categories: dict[str, int] = field(default_factory=dict)
+    roads: dict[str, int] = field(default_factory=dict)
+    rejections: dict[str, int] = field(default_factory=dict)  # rejected replies by reason
+    num_guard_teacher_differences: int = 0
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """Share of the teacher's answers that were accepted; None when it was never asked."""
+        return self.num_accepted / self.num_replies if self.num_replies else None
+
+    @property
+    def balanced(self) -> bool:
+        return self.num_rows == self.num_documents + self.num_rejected_rows and self.num_chunks == self.num_reflections
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "acceptance_rate": self.acceptance_rate, "balanced": self.balanced}
+
+
+def count_job(connection: Connection, job_id: int) -> Counts:
+    """Count a job; one pass over its current reflections, one over its answers."""
+    rejected_rows = _rejected_rows(connection, job_id)
+    num_rows = select(func.coalesce(func.sum(source.c.num_rows), 0)).where(source.c.job_id == job_id)
+    sums = (func.coalesce(func.sum(shard.c[name]), 0) for name in ("num_documents", "num_bytes", "num_chunks"))
+    num_documents, num_bytes, num_chunks = connection.execute(select(*sums).where(shard.c.job_id == job_id)).one()
+    return Counts(
+        num_rows=connection.execute(num_rows).scalar_one(),
+        num_documents=num_documents,
+        num_rejected_rows=sum(rejected_rows.values()),
+        num_bytes=num_bytes,
+        num_chunks=num_chunks,
+        rejected_rows=rejected_rows,
+        **_current_reflections(connection, job_id),
+        **_answers(connection, job_id),
+    )
+
+
+def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
+    query = select(rejected_row.c.reason, func.count()).where(rejected_row.c.job_id == job_id)
+    return _sorted(Counter({row[0]: row[1] for row in connection.execute(query.group_by(rejected_row.c.reason))}))
+
+
+def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
+    columns = (reflection.c.verdict, reflection.c.category, reflection.c.road)
+    differs = func.sum(case((reflection.c.verdict != reflection.c.guard_verdict, 1), else_=0))
+    query = select(*columns, func.count(), differs).where(reflection.c.job_id == job_id, is_current())
+    verdicts, categories, roads = Counter[str](), Counter[str](), Counter[str]()
+    num_differences = 0
+    for verdict, category, road, number, differing in connection.execute(query.group_by(*columns)):
+        verdicts[verdict] += number
+        categories[category] += number
+        roads[road] += number
+        num_differences += differing if road in ASKED else 0
+    return {
+        "num_reflections": roads.total(),
+        "num_accepted": sum(roads[road] for road in ASKED),
+        "verdicts": _sorted(verdicts),
+        "categories": _sorted(categories),
+        "roads": _sorted(roads),
+        "num_guard_teacher_differences": num_differences,
+    }
+
+
+def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
+    columns = (reflection.c.road, reflection.c.reason)
+    tokens = (func.sum(reflection.c.prompt_tokens), func.sum(reflection.c.completion_tokens))
+    query = select(*columns, func.count(), *tokens).where(reflection.c.job_id == job_id).group_by(*columns)
+    rejections = Counter[str]()
+    num_replies = prompt_tokens = completion_tokens = 0
+    for road, reason, number, in_prompts, in_completions in connection.execute(query):
+        num_replies += number if road in ASKED else 0
+        prompt_tokens += in_prompts
+        completion_tokens += in_completions
+        rejections[reason] += number if reason else 0
+    return {
+        "num_replies": num_replies,
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "rejections": _sorted(+rejections),
+    }
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    """The most frequent first, equals by name, so that the same job always prints the same."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

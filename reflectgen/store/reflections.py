@@ -1,0 +1,154 @@
+"""Reflections, revision by revision, and the one that is current for each chunk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, distinct, exists, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from reflectgen.records import Category, Label, Provenance, Verdict
+from reflectgen.store.tables import label, provenance, reflection
+
+ReflectionRow = dict[str, Any]  # the columns of table `reflection`
+ChunkPlace = tuple[int, int]  # document's row in its shard, chunk's index in the document
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one chunk is: answers kept so far, and whether one of them was accepted."""
+
+    num_revisions: int
+    settled: bool
+
+
+def provenance_id(connection: Connection, record: Provenance) -> int:
+    """Return the id of a provenance, added where it is new."""
+    text = json.dumps(asdict(record), sort_keys=True)
+    connection.execute(sqlite_insert(provenance).values(key=record.key, record=text).on_conflict_do_nothing())
+    found: int = connection.execute(select(provenance.c.id).where(provenance.c.record == text)).scalar_one()
+    return found
+
+
+def provenances(connection: Connection) -> dict[int, Provenance]:
+    """Return every provenance by its id."""
+    rows = connection.execute(select(provenance.c.id, provenance.c.record))
+    return {row.id: Provenance(**json.loads(row.record)) for row in rows}
+
+
+def provenances_in_use(connection: Connection, job_id: int) -> list[int]:
+    """Return the ids of those that a job's current reflections name."""
+    query = select(reflection.c.provenance_id).where(reflection.c.job_id == job_id, is_current()).distinct()
+    return sorted(connection.scalars(query))
+
+
+def add(connection: Connection, rows: Sequence[ReflectionRow]) -> None:
+    """Keep answers; a revision that is already there is an error, never overwritten."""
+    statement, values = _insert_statement(connection.dialect)
+    # Straight to the driver: nothing here needs converting, and a job has many rows.
+    connection.exec_driver_sql(statement, [values(row) for row in rows])
+
+
+@cache
+def _insert_statement(dialect: Dialect) -> tuple[str, Callable[[ReflectionRow], tuple[Any, ...]]]:
+    """Return the statement that keeps an answer, and what takes its values out of a row in the statement's order."""
+    compiled = insert(reflection).compile(dialect=dialect)
+    return str(compiled), itemgetter(*cast("list[str]", compiled.positiontup))
+
+
+def add_labels(connection: Connection, job_id: int, labels: Sequence[tuple[int, int, int, Label]]) -> None:
+    """Keep labels that cost a call each, given with shard, document and chunk; those already there stay."""
+    rows = [
+        {
+            "job_id": job_id,
+            "shard": shard,
+            "document": document,
+            "chunk": chunk,
+            "verdict": given.verdict,
+            "category": given.category,
+            "score": given.score,
+            "native": given.native,
+        }
+        for shard, document, chunk, given in labels
+    ]
+    connection.execute(sqlite_insert(label).on_conflict_do_nothing(), rows)
+
+
+def labels_of(connection: Connection, job_id: int, shard: int) -> dict[ChunkPlace, Label]:
+    """Return the kept labels of a shard's chunks."""
+    query = select(label).where(label.c.job_id == job_id, label.c.shard == shard)
+    return {
+        (row.document, row.chunk): Label(Verdict(row.verdict), Category(row.category), row.score, row.native)
+        for row in connection.execute(query)
+    }
+
+
+def any_kept(connection: Connection, job_id: int) -> bool:
+    """Tell whether a job holds an answer or a label that it would be a loss to throw away."""
+    answers = select(reflection.c.revision).where(reflection.c.job_id == job_id).limit(1)
+    labels = select(label.c.chunk).where(label.c.job_id == job_id).limit(1)
+    return any(connection.execute(query).first() is not None for query in (answers, labels))
+
+
+def progress_of(connection: Connection, job_id: int, shard: int) -> dict[ChunkPlace, Progress]:
+    """Return how far each chunk of a shard is; chunks without an answer are absent."""
+    settled = func.max(reflection.c.reason == "")
+    query = (
+        select(reflection.c.document, reflection.c.chunk, func.max(reflection.c.revision) + 1, settled)
+        .where(reflection.c.job_id == job_id, reflection.c.shard == shard)
+        .group_by(reflection.c.document, reflection.c.chunk)
+    )
+    return {(row[0], row[1]): Progress(row[2], bool(row[3])) for row in connection.execute(query)}
+
+
+def is_current() -> ColumnElement[bool]:
+    """The accepted row of the highest revision: what a chunk's reflection is."""
+    later = reflection.alias("later")
+    same_chunk = and_(*(later.c[name] == reflection.c[name] for name in ("job_id", "shard", "document", "chunk")))
+    accepted_later = exists().where(same_chunk, later.c.revision > reflection.c.revision, later.c.reason == "")
+    return and_(reflection.c.reason == "", ~accepted_later)
+
+
+def current(connection: Connection, job_id: int, shard: int) -> Iterator[Any]:
+    """Yield the current reflections of a shard in corpus order, as rows with what an export says of them."""
+    names = ("document", "chunk", "revision", "start", "end", "verdict", "category", "rationale", "road")
+    query = (
+        select(*(reflection.c[name] for name in names), reflection.c.provenance_id)
+        .where(reflection.c.job_id == job_id, reflection.c.shard == shard, is_current())
+        .order_by(reflection.c.document, reflection.c.chunk)
+    )
+    yield from connection.execution_options(yield_per=1000).execute(query)
+
+
+def num_settled(connection: Connection, job_id: int, shard: int) -> int:
+    """Return how many chunks of a shard have a current reflection."""
+    where = (reflection.c.job_id == job_id, reflection.c.shard == shard, is_current())
+    return connection.execute(select(func.count()).where(*where)).scalar_one()
+
+
+def repeated(connection: Connection, job_id: int, max_repeats: int) -> Iterator[Any]:
+    """Yield, in corpus order, current reflections whose rationale stands at more than `max_repeats` different texts."""
+    written = (reflection.c.job_id == job_id, reflection.c.rationale_key.is_not(None), is_current())
+    keys = (
+        select(reflection.c.rationale_key)
+        .where(*written)
+        .group_by(reflection.c.rationale_key)
+        .having(func.count(distinct(reflection.c.chunk_key)) > max_repeats)
+    )
+    query = (
+        select(reflection)
+        .where(*written, reflection.c.rationale_key.in_(keys))
+        .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
+    )
+    yield from connection.execution_options(yield_per=1000).execute(query)
+
+
+def num_texts_with(connection: Connection, job_id: int, rationale_key: bytes) -> int:
+    """Return at how many different chunk texts a rationale stands now."""
+    where = (reflection.c.job_id == job_id, reflection.c.rationale_key == rationale_key, is_current())
+    return connection.execute(select(func.count(distinct(reflection.c.chunk_key))).where(*where)).scalar_one()

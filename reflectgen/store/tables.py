@@ -1,0 +1,158 @@
+"""The tables. Documents and chunk texts are never in here: they stay in corpus shards, and these rows point at them.
+
+A reflection's row is one answer and the decision on it. Rows are only ever added; a chunk's current reflection is its
+accepted row of the highest revision.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("ingested", Boolean, nullable=False),  # every source was read to its end
+    Column("inputs", Text, nullable=False),  # JSON list, as the user gave them
+    Column("recipe", Text, nullable=False),  # JSON
+    Column("recipe_sha256", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("created_at", Float, nullable=False),  # seconds since 1970, UTC
+    Column("finished_at", Float),
+    CheckConstraint("state IN ('running', 'finished')", name="state"),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("size_bytes", BigInteger),
+    Column("stamp", Text, nullable=False),  # changes when the file does
+    Column("num_rows", Integer, nullable=False),  # read so far, bad ones included
+    Column("finished", Boolean, nullable=False),
+)
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("corpus_file", Text, nullable=False),
+    Column("corpus_sha256", Text, nullable=False),
+    Column("chunks_file", Text, nullable=False),
+    Column("chunks_sha256", Text, nullable=False),
+    Column("splitter", Text, nullable=False),  # name and version
+    Column("num_documents", Integer, nullable=False),
+    Column("num_chunks", Integer, nullable=False),
+    Column("num_bytes", BigInteger, nullable=False),  # UTF-8 bytes of the documents' text
+    CheckConstraint("state IN ('ready', 'reflected')", name="state"),
+)
+
+# Where a document lies, by a 16-byte digest of its id; the key is what finds a second document with the same id.
+document = Table(
+    "document",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("shard", Integer, nullable=False),
+    Column("row", Integer, nullable=False),
+    ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
+    sqlite_with_rowid=False,
+)
+
+rejected_row = Table(
+    "rejected_row",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("source", Integer, primary_key=True),
+    Column("row", Integer, primary_key=True),  # ordinal within the source, from 0
+    Column("line", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    ForeignKeyConstraint(["job_id", "source"], ["source.job_id", "source.number"]),
+    sqlite_with_rowid=False,
+)
+
+provenance = Table(
+    "provenance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),  # what exports name it by; leaves endpoint and code version out
+    Column("record", Text, nullable=False, unique=True),  # JSON
+)
+
+_CHUNK = ("job_id", "shard", "document", "chunk")  # document: row within its shard; chunk: index within the document
+
+# Labels of guards behind an endpoint: each cost a call, so it is kept before the teacher is asked.
+label = Table(
+    "label",
+    metadata,
+    *(Column(name, Integer, primary_key=True) for name in _CHUNK),
+    Column("verdict", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("native", Text, nullable=False),
+    ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
+    sqlite_with_rowid=False,
+)
+
+reflection = Table(
+    "reflection",
+    metadata,
+    *(Column(name, Integer, primary_key=True) for name in _CHUNK),
+    Column("revision", Integer, primary_key=True),
+    Column("start", Integer, nullable=False),  # code points
+    Column("end", Integer, nullable=False),
+    Column("guard_verdict", Text, nullable=False),
+    Column("guard_category", Text, nullable=False),
+    Column("guard_score", Float, nullable=False),
+    Column("guard_native", Text, nullable=False),
+    Column("guard_provenance_id", ForeignKey("provenance.id"), nullable=False),
+    Column("reason", Text, nullable=False),  # why it was rejected; empty: accepted
+    Column("detail", Text, nullable=False),
+    Column("verdict", Text),  # null: no reflection could be read from the reply
+    Column("category", Text),
+    Column("rationale", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("road", Text, nullable=False),
+    Column("chunk_key", LargeBinary, nullable=False),  # 16-byte digest of the chunk's text
+    Column("rationale_key", LargeBinary),  # 16-byte digest of the teacher's normalised rationale
+    Column("reply", Text, nullable=False),  # the raw reply, kept where it was rejected
+    Column("seed", BigInteger, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("provenance_id", ForeignKey("provenance.id"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
+    sqlite_with_rowid=False,
+)
+Index(None, reflection.c.job_id, reflection.c.rationale_key)
