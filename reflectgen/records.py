@@ -64,10 +64,22 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The texts of the chunks before and after one, empty at a document's ends or where a recipe does not want them."""
+
+    before: str = ""
+    after: str = ""
+
+
+NO_NEIGHBOURS = Neighbours()
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A guard's opinion of one chunk; `score` is its probability, 0 to 1, that the chunk is not safe.
 
-    `native` is the label in the guard's own words, `words` are those of the chunk that decided, strongest first.
+    `native` is the label in the guard's own words, `words` are those of the chunk that decided, strongest first. The
+    tokens are those that all its calls cost; `endpoint` is the one that answered, empty for a guard in this process.
     """
 
     verdict: Verdict
@@ -75,6 +87,9 @@ class Label:
     score: float
     native: str = ""
     words: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +104,10 @@ class Reflection:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A teacher's answer: the raw text, and the reflection in it, or the problem that kept it from being one."""
+    """A teacher's answer: the raw text, and the reflection in it, or the problem that kept it from being one.
+
+    `endpoint` is the one that answered, empty for a teacher in this process.
+    """
 
     text: str
     reflection: Reflection | None
@@ -97,6 +115,7 @@ class Reply:
     seed: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,7 @@ class Road(StrEnum):
     ASKED_AGAIN = "asked_again"  # a later answer of the teacher's was accepted
     FALLBACK = "fallback"  # no answer was accepted, the template of the guard's label stands in
     TEMPLATE = "template"  # the recipe wants the template form here, no teacher was asked
+    OVERRULED = "overruled"  # the teacher answered, the guard's verdict stands, in template form
     WITHDRAWN = "withdrawn"  # an accepted answer that a filter across the whole job took back
 
 

@@ -36,7 +36,7 @@ class TokenChances:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer. `finish_reason` is `length` where the answer was cut off; `chances` is empty unless asked for."""
+    """One answer. `finish_reason` is `length` where it was cut off; `chances` is empty unless asked for."""
 
     text: str
     finish_reason: str = "stop"
@@ -44,6 +44,7 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     chances: tuple[TokenChances, ...] = ()
+    endpoint: str = ""  # who answered, where a model has several
 
 
 class ChatModel(Protocol):

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reflectgen.records import Category, Chunk, Label, Provenance, Reflection, Reply, Verdict
+from reflectgen.records import Category, Chunk, Label, NO_NEIGHBOURS, Neighbours, Provenance, Reflection, Reply, Verdict
 from reflectgen.reflection import languages
 from reflectgen.reflection.genres import Genre, recognise
 from reflectgen.reflection.key_phrases import (
@@ -70,7 +70,7 @@ class BuiltinTeacher:
     def provenance(self) -> Provenance:
         return Provenance(role="teacher", model=f"builtin-teacher-{VERSION}")
 
-    async def reflect(self, chunk: Chunk, label: Label, attempt: int) -> Reply:
+    async def reflect(self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS) -> Reply:
         return self.write(chunk, label, attempt)
 
     async def close(self) -> None:

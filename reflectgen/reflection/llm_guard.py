@@ -101,7 +101,7 @@ class LLMGuard:
             CompletionRequest(
                 messages=self._prompt.render(passage=fenced(chunk.text)),
                 model=options.model,
-                seed=seed_of(options.seed, chunk, attempt),
+                seed=seed_of(options.seed, attempt),
                 temperature=max(options.temperature, TEMPERATURE_OF_LATER_TRIES) if attempt else options.temperature,
                 max_tokens=options.max_tokens,
                 json_schema=LABEL_SCHEMA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from reflectgen.records import Chunk, Label, Provenance, Reply
+from reflectgen.records import NO_NEIGHBOURS, Chunk, Label, Neighbours, Provenance, Reply
 
 
 class Guard(Protocol):
@@ -27,7 +27,7 @@ class Teacher(Protocol):
     @property
     def provenance(self) -> Provenance: ...
 
-    async def reflect(self, chunk: Chunk, label: Label, attempt: int) -> Reply:
+    async def reflect(self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS) -> Reply:
         """Ask for a reflection on `chunk`; another `attempt`, from 0, is another seed and so another question.
 
         Raises:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 import reflectgen
 from reflectgen.llm.completion import ChatModel, CompletionRequest
 from reflectgen.llm.prompts import load_prompt
-from reflectgen.records import Category, Chunk, Label, Provenance, Reply, Verdict
+from reflectgen.records import NO_NEIGHBOURS, Category, Chunk, Label, Neighbours, Provenance, Reply, Verdict
 from reflectgen.reflection.parse import parse_reply
 from reflectgen.reflection.passage import fenced
 
@@ -56,7 +56,7 @@ class OpenAITeacher:
     def provenance(self) -> Provenance:
         return provenance_of("teacher", self._options, self._prompt.sha256, self._model.endpoint)
 
-    async def reflect(self, chunk: Chunk, label: Label, attempt: int) -> Reply:
+    async def reflect(self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS) -> Reply:
         """Ask about `chunk`; every `attempt` has its own seed.
 
         Raises:
@@ -64,7 +64,7 @@ class OpenAITeacher:
             TeacherError: the teacher cannot be asked.
         """
         options = self._options
-        seed = seed_of(options.seed, chunk, attempt)
+        seed = seed_of(options.seed, attempt)
         completion = await self._model.complete(
             CompletionRequest(
                 messages=self._prompt.render(passage=fenced(chunk.text)),
@@ -81,15 +81,19 @@ class OpenAITeacher:
             seed=seed,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
+            endpoint=completion.endpoint or self._model.endpoint,
         )
 
     async def close(self) -> None:
         await self._model.close()
 
 
-def seed_of(recipe_seed: int, chunk: Chunk, attempt: int) -> int:
-    """Return the seed of one question, 0 to 2**31 - 1, from what it is about: no order of asking changes it."""
-    named = json.dumps([recipe_seed, chunk.document_id, chunk.index, attempt])
+def seed_of(recipe_seed: int, attempt: int) -> int:
+    """Return the seed of one question, 0 to 2**31 - 1.
+
+    It is the same for every chunk: questions of one attempt can share a batch, and equal chunks are one question.
+    """
+    named = json.dumps([recipe_seed, attempt])
     return int.from_bytes(hashlib.blake2b(named.encode(), digest_size=4).digest(), "big") >> 1
 
 
