@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reflectgen.records import Category, Chunk, Label, NO_NEIGHBOURS, Neighbours, Provenance, Reflection, Reply, Verdict
+from reflectgen.records import NO_NEIGHBOURS, Category, Chunk, Label, Neighbours, Provenance, Reflection, Reply, Verdict
 from reflectgen.reflection import languages
 from reflectgen.reflection.genres import Genre, recognise
 from reflectgen.reflection.key_phrases import (
