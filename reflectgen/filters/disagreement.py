@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reflectgen.filters.candidate import Candidate
-from reflectgen.records import ACCEPTED, Decision, reject
+from reflectgen.records import ACCEPTED, Decision, Verdict, reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,9 @@ class Disagreement:
     max_steps_milder: int = 1
 
     def decide(self, candidate: Candidate) -> Decision:
-        reflection = candidate.reply.reflection
-        if reflection is None:
+        reflection, guard = candidate.reply.reflection, candidate.label.verdict
+        if reflection is None or guard is Verdict.SAFE or guard is reflection.verdict:
             return ACCEPTED
-        steps = candidate.label.verdict.severity - reflection.verdict.severity
-        if steps <= self.max_steps_milder:
+        if guard.severity - reflection.verdict.severity <= self.max_steps_milder:
             return ACCEPTED
-        return reject(self.name, f"the guard says {candidate.label.verdict}, the teacher {reflection.verdict}")
+        return reject(self.name, f"the guard says {guard}, the teacher {reflection.verdict}")

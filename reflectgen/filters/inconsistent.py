@@ -77,7 +77,10 @@ def _verdict_said(reflection: Reflection) -> Verdict | None:
     head = _HEAD.match(rationale)
     if head and head[1] in _VERDICT_NAMES:
         return _VERDICT_NAMES[head[1]]
-    if not any(word in rationale for word in _TELLING):  # quickly, for nearly all
+    for word in _TELLING:  # a plain loop: this is asked about every rationale, and mostly in vain
+        if word in rationale:
+            break
+    else:
         return None
     if reflection.verdict is Verdict.SAFE:
         return Verdict.UNSAFE if _SAYS_UNSAFE.search(rationale) else None

@@ -75,6 +75,9 @@ _REPLY_HEAD_CHARACTERS = 600
 _RATIONALE_HEAD_CHARACTERS = 200
 
 
+REFUSAL = "refusal"  # the reason by which a job knows that another teacher should be asked
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """In a parsed reply only the head of the rationale counts: a rationale may well speak of somebody's refusal.
@@ -82,7 +85,7 @@ class Refusal:
     A reply that could not be parsed is searched in its first lines, since a refusal is seldom in the wanted form.
     """
 
-    name: ClassVar[str] = "refusal"
+    name: ClassVar[str] = REFUSAL
 
     def decide(self, candidate: Candidate) -> Decision:
         reflection = candidate.reply.reflection
