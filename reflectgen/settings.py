@@ -15,6 +15,7 @@ class Settings(BaseModel, frozen=True, hide_input_in_errors=True):
 
     teacher_api_key: SecretStr | None = None
     guard_api_key: SecretStr | None = None
+    judge_api_key: SecretStr | None = None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -70,7 +70,13 @@ class BuiltinTeacher:
     def provenance(self) -> Provenance:
         return Provenance(role="teacher", model=f"builtin-teacher-{VERSION}")
 
-    async def reflect(self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS) -> Reply:
+    @property
+    def instructions(self) -> str:
+        return ""
+
+    async def reflect(
+        self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS, group: int = 0
+    ) -> Reply:
         return self.write(chunk, label, attempt)
 
     async def close(self) -> None:

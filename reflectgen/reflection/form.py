@@ -3,6 +3,11 @@
 <think> Safe </think>
 <think> Safe: a classroom account of how leaves turn light into sugar. </think>
 <think> Unsafe: Violent Crimes. It plans an ambush on a named man. </think><|endoftext|>
+
+In style `hint` (SRP-Hint, appendix A of arXiv 2606.19168) what follows leads to the next chunk, and the text goes on:
+
+<think> Safe Explain how the plant stores what it makes. </think>
+<think> Unsafe: Violent Crimes Describe how the neighbours came to hear of it. </think>
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -22,14 +27,17 @@ from reflectgen.reflection.taxonomy import CATEGORY_NAMES, VERDICT_NAMES, writte
 # Our own words hold these, so a marker that began with one could come about between them and a rationale.
 _OWN_PUNCTUATION = ".:&-"
 
-_CATEGORIES = {name: category for category, name in CATEGORY_NAMES.items()}
+# What may follow the name of a verdict before a rationale does.
+_SAFE_HEADS = {Category.NONE: ""}
+_OTHER_HEADS = {category: f": {name}" for category, name in CATEGORY_NAMES.items()}
 
 
 class FormOptions(BaseModel, frozen=True, extra="forbid"):
     """The markers around a reflection and what goes between them.
 
-    `style`: contextual says why where a rationale is known, template gives verdict and category alone.
-    `separator` is the white space between a chunk's text and its reflection.
+    `style`: contextual says why where a rationale is known, template gives verdict and category alone, hint says what
+    comes next. `separator` is the white space between a chunk's text and its reflection. `end_after_unsafe` is true
+    unless given, and false for hints: they lead on.
     """
 
     open_marker: str = Field(default="<think>", min_length=2, max_length=64)
@@ -37,11 +45,18 @@ class FormOptions(BaseModel, frozen=True, extra="forbid"):
     end_of_text: str = Field(default="<|endoftext|>", min_length=2, max_length=64)
     end_after_unsafe: bool = True
     separator: str = Field(default=" ", max_length=8)
-    style: Literal["contextual", "template"] = "contextual"
+    style: Literal["contextual", "template", "hint"] = "contextual"
 
     @property
     def markers(self) -> tuple[str, str, str]:
         return self.open_marker, self.close_marker, self.end_of_text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hints_lead_on(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("style") == "hint":
+            return {"end_after_unsafe": False, **given}
+        return given
 
     @model_validator(mode="after")
     def _markers_are_fit(self) -> Self:
@@ -71,13 +86,13 @@ def render_reflection(reflection: Reflection, options: FormOptions) -> str:
 
 
 def write_reflection(reflection: Reflection, options: FormOptions) -> WrittenReflection:
-    """Return the written form together with what was neutralised in its rationale."""
+    """Return the written form together with what was neutralised in its rationale or hint."""
     head = f"{options.open_marker} {_judgement(reflection.verdict, reflection.category)}"
     tail = f" {options.close_marker}{_ending(reflection.verdict, options)}"
-    rationale = " ".join(reflection.rationale.split()) if options.style == "contextual" else ""
+    rationale = "" if options.style == "template" else " ".join(reflection.rationale.split())
     if not rationale:
         return WrittenReflection(head + tail, [])
-    head += _joint(reflection.verdict)
+    head += _joint(reflection.verdict, options)
     rationale, spans = neutralise(rationale, options.markers)
     shift = len(head)
     moved = [NeutralisedSpan(span.start + shift, span.end + shift, span.original) for span in spans]
@@ -85,7 +100,9 @@ def write_reflection(reflection: Reflection, options: FormOptions) -> WrittenRef
 
 
 def parse_written(text: str, options: FormOptions) -> tuple[Verdict, Category, str]:
-    """Return verdict, category (see `written_category`) and rationale of one written reflection, separator left off.
+    """Return verdict, category (see `written_category`) and rationale, or hint, of one written reflection.
+
+    The separator is left off.
 
     Raises:
         VerificationError: `text` is not what `render_reflection` writes with these options.
@@ -94,15 +111,19 @@ def parse_written(text: str, options: FormOptions) -> tuple[Verdict, Category, s
         head, tail = f"{options.open_marker} {name}", f" {options.close_marker}{_ending(verdict, options)}"
         if len(text) < len(head) + len(tail) or not (text.startswith(head) and text.endswith(tail)):
             continue
-        rest = text[len(head) : -len(tail)]
-        if not rest and verdict is Verdict.SAFE:
-            return verdict, Category.NONE, ""
-        if rest.startswith(": ") and verdict is Verdict.SAFE:
-            return verdict, Category.NONE, rest.removeprefix(": ")
-        category, _, rationale = rest.removeprefix(": ").partition(". ")
-        if rest.startswith(": ") and category in _CATEGORIES:
-            return verdict, _CATEGORIES[category], rationale
+        if (found := _parse_judgement(text[len(head) : -len(tail)], verdict, _joint(verdict, options))) is not None:
+            return verdict, *found
     raise VerificationError(f"not a written reflection: {text[:80]!r}")
+
+
+def _parse_judgement(rest: str, verdict: Verdict, joint: str) -> tuple[Category, str] | None:
+    """Return the category and the rationale in what follows a verdict's name; None where it is anything else."""
+    for category, head in (_SAFE_HEADS if verdict is Verdict.SAFE else _OTHER_HEADS).items():
+        if rest == head:
+            return category, ""
+        if rest.startswith(head + joint):
+            return category, rest[len(head + joint) :]
+    return None
 
 
 def _judgement(verdict: Verdict, category: Category) -> str:
@@ -111,7 +132,9 @@ def _judgement(verdict: Verdict, category: Category) -> str:
     return f"{VERDICT_NAMES[verdict]}: {CATEGORY_NAMES[written_category(verdict, category)]}"
 
 
-def _joint(verdict: Verdict) -> str:
+def _joint(verdict: Verdict, options: FormOptions) -> str:
+    if options.style == "hint":
+        return " "
     return ": " if verdict is Verdict.SAFE else ". "
 
 

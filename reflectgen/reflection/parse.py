@@ -33,7 +33,7 @@ class Judged(BaseModel, frozen=True):
 
 
 class Reflected(Judged, frozen=True):
-    """What a teacher's reply must hold. The evidence may be blank, what that means is a filter's business."""
+    """What a contextual reply must hold. The evidence may be blank, what that means is a filter's business."""
 
     evidence: str
     rationale: str
@@ -46,22 +46,36 @@ class Reflected(Judged, frozen=True):
     @field_validator("rationale")
     @classmethod
     def _said(cls, value: str) -> str:
-        if not (line := one_line(value)):
-            raise ValueError("blank")
-        return line
+        return _one_line_at_least(value)
+
+    def reflection(self) -> Reflection:
+        return Reflection(self.verdict, self.category, self.rationale, self.evidence)
 
 
-def parse_reply(text: str, finish_reason: str) -> Reply:
+class Hinted(Judged, frozen=True):
+    """What a hint's reply must hold: the hint stands where a rationale would."""
+
+    hint: str
+
+    @field_validator("hint")
+    @classmethod
+    def _said(cls, value: str) -> str:
+        return _one_line_at_least(value)
+
+    def reflection(self) -> Reflection:
+        return Reflection(self.verdict, self.category, self.hint)
+
+
+def parse_reply(text: str, finish_reason: str, said: type[Reflected | Hinted] = Reflected) -> Reply:
     """Return the reply that a teacher's `text` is: with the reflection in it, or with the problem's name.
 
     The reply keeps its text whatever became of it: a filter reads refusals in it.
     """
     kept = storable(text)
     try:
-        said = read_as(Reflected, text, finish_reason)
+        return Reply(kept, read_as(said, text, finish_reason).reflection())
     except UnusableReplyError as problem:
         return Reply(kept, None, str(problem))
-    return Reply(kept, Reflection(said.verdict, said.category, said.rationale, said.evidence))
 
 
 def read_as(model: type[M], text: str, finish_reason: str) -> M:
@@ -90,6 +104,12 @@ def _problem_of(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     kind = "unknown" if first["type"] == "enum" and isinstance(first["input"], str) else "missing"
     return f"{kind}_{first['loc'][0]}"
+
+
+def _one_line_at_least(value: str) -> str:
+    if not (line := one_line(value)):
+        raise ValueError("blank")
+    return line
 
 
 def storable(text: str) -> str:

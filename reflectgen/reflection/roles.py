@@ -27,8 +27,17 @@ class Teacher(Protocol):
     @property
     def provenance(self) -> Provenance: ...
 
-    async def reflect(self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS) -> Reply:
+    @property
+    def instructions(self) -> str:
+        """What it is told with every chunk; empty for one that is told nothing."""
+        ...
+
+    async def reflect(
+        self, chunk: Chunk, label: Label, attempt: int, neighbours: Neighbours = NO_NEIGHBOURS, group: int = 0
+    ) -> Reply:
         """Ask for a reflection on `chunk`; another `attempt`, from 0, is another seed and so another question.
+
+        Questions of one `group` share a seed, so that they can share a call.
 
         Raises:
             TeacherError: the teacher cannot be asked, see `reflectgen.errors`.

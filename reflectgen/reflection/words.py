@@ -24,17 +24,26 @@ _WORD = re.compile(rf"[\w{MARKS}]+")
 # Most texts that are not ASCII are so for a quotation mark; the classes above are large, and slow.
 _BEYOND_LATIN = re.compile("[\u0300-\u036f\u0483-\u1fff\u20d0-\u20ff\u2cef-\u2cf1\u2de0-\u2dff\u2e80-\U0010ffff]")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
+# Punctuation beyond ASCII that separates words in any form; a text that has no more than these beyond ASCII is quick.
+_TYPOGRAPHY = ("\u2019", "\u201c", "\u201d", "\u2014", "\u2013", "\u2018", "\u2026", "\u00a0")
 _ASCII_LETTERS_OR_SPACES = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 
 
 def split_words(text: str) -> list[str]:
     """Return the words of `text` in order, in compatibility form and case-folded; symbols and spaces are dropped."""
-    if text.isascii():
-        return text.lower().encode().translate(_ASCII_LETTERS_OR_SPACES).decode().split()
+    plain = text if text.isascii() else _without_typography(text)
+    if plain.isascii():
+        return plain.lower().encode().translate(_ASCII_LETTERS_OR_SPACES).decode().split()
     folded = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
     if not _BEYOND_LATIN.search(folded):
         return _PLAIN_WORD.findall(folded)
     return _WORD.findall(_UNSPACED.sub(r" \g<0> ", folded))
+
+
+def _without_typography(text: str) -> str:
+    for mark in _TYPOGRAPHY:
+        text = text.replace(mark, " ")
+    return text
 
 
 @lru_cache(maxsize=8)
@@ -61,9 +70,13 @@ def contains_words(joined: str, words: Sequence[str]) -> bool:
 
 def find_shared_run(words: Sequence[str], joined: str, max_words: float) -> Sequence[str]:
     """Return the first run of more than `max_words` (as `count_words` counts) that also stands in `joined`, or ()."""
+    length = int(max_words) + 1  # a run has at least so many words, since none weighs more than 1
+    pivots = [pivot for pivot in range(length - 1, len(words), length) if _may_be_shared(words, pivot, length, joined)]
+    if not pivots:
+        return ()
     if all(map(str.isascii, words)):  # each weighs 1: no need to look closer
-        length = int(max_words) + 1
-        runs = (words[start : start + length] for start in range(len(words) - length + 1))
+        starts = (start for pivot in pivots for start in range(pivot - length + 1, pivot + 1))
+        runs = (words[start : start + length] for start in starts if start + length <= len(words))
         return next((run for run in runs if contains_words(joined, run)), ())
     weights = [_weight(word) for word in words]
     end, weight = 0, 0.0
@@ -77,6 +90,18 @@ def find_shared_run(words: Sequence[str], joined: str, max_words: float) -> Sequ
             return words[start:end]
         weight -= weights[start]
     return ()
+
+
+def _may_be_shared(words: Sequence[str], pivot: int, length: int, joined: str) -> bool:
+    """Say whether a run of `length` words around `pivot` may stand in `joined`: it must, with up to two neighbours.
+
+    Every run covers exactly one of the positions `length` apart, and most fail at this first look.
+    """
+    if f" {words[pivot]} " not in joined:
+        return False
+    size = min(length, 3)
+    starts = range(max(0, pivot - size + 1), min(pivot, len(words) - size) + 1)
+    return any(f" {' '.join(words[start : start + size])} " in joined for start in starts)
 
 
 @cache

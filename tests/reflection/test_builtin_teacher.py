@@ -168,9 +168,10 @@ def test_a_text_that_holds_all_our_sentences_gets_the_last_resort() -> None:
     "label", [SAFE, *(Label(Verdict.UNSAFE, category, 0.9) for category in Category if category is not Category.NONE)]
 )
 def test_reflections_on_the_examples_pass_the_default_filters(label: Label) -> None:
-    decisions = [
-        first_rejection(Candidate(chunk, label, TEACHER.write(chunk, label, 0))) for chunk in _example_chunks()
-    ]
+    unforged = [
+        chunk for chunk in _example_chunks() if "<think>" not in chunk.text
+    ]  # those are in for the injection filter
+    decisions = [first_rejection(Candidate(chunk, label, TEACHER.write(chunk, label, 0))) for chunk in unforged]
     assert Counter(decision.reason for decision in decisions if not decision.accepted) == Counter()
 
 

@@ -10,10 +10,13 @@ from reflectgen.reflection.markers import find_markers, restore
 from reflectgen.reflection.taxonomy import CATEGORY_NAMES, VERDICT_NAMES, written_category
 
 DEFAULT = FormOptions()
+HINT = FormOptions(style="hint")
 FORMS = st.sampled_from(
     [
         DEFAULT,
         FormOptions(style="template"),
+        HINT,
+        FormOptions(style="hint", end_after_unsafe=True, open_marker="#note|", close_marker="/note|"),
         FormOptions(end_after_unsafe=False, separator=""),
         FormOptions(open_marker="[R]", close_marker="[/R]", end_of_text="</s>", separator="\n\n"),
         FormOptions(open_marker="<|reflect|>", close_marker="<|/reflect|>", end_of_text="<｜end▁of▁sentence｜>"),
@@ -21,7 +24,21 @@ FORMS = st.sampled_from(
 )
 RATIONALES = st.text(max_size=40) | st.lists(
     st.sampled_from(
-        ["<think>", "</think>", "<|endoftext|>", "[R]", "<", "Safe: ", ". ", "Hate", " ", "\n", "＜/think＞"]
+        [
+            "<think>",
+            "</think>",
+            "<|endoftext|>",
+            "[R]",
+            "#note|",
+            "<",
+            "Safe: ",
+            ": ",
+            ". ",
+            "Hate",
+            " ",
+            "\n",
+            "＜/think＞",
+        ]
     )
 ).map("".join)
 REFLECTIONS = st.builds(Reflection, st.sampled_from(Verdict), st.sampled_from(Category), RATIONALES)
@@ -57,6 +74,23 @@ REFLECTIONS = st.builds(Reflection, st.sampled_from(Verdict), st.sampled_from(Ca
             "<think> Controversial: Suicide & Self-Harm. It speaks of grief. </think>",
         ),
         (Reflection(Verdict.UNSAFE, Category.NONE), DEFAULT, "<think> Unsafe: Other </think><|endoftext|>"),
+        (
+            Reflection(Verdict.SAFE, Category.NONE, "Explain a naive, romanticized view of the sea."),
+            HINT,
+            "<think> Safe Explain a naive, romanticized view of the sea. </think>",
+        ),
+        (
+            Reflection(Verdict.CONTROVERSIAL, Category.DEFAMATION, "Describe\nthe paper's reply"),
+            HINT,
+            "<think> Controversial: Defamation Describe the paper's reply </think>",
+        ),
+        (Reflection(Verdict.UNSAFE, Category.HATE, "Tell why."), HINT, "<think> Unsafe: Hate Tell why. </think>"),
+        (Reflection(Verdict.UNSAFE, Category.HATE), HINT, "<think> Unsafe: Hate </think>"),
+        (
+            Reflection(Verdict.UNSAFE, Category.HATE, "Tell why."),
+            FormOptions(style="hint", end_after_unsafe=True),
+            "<think> Unsafe: Hate Tell why. </think><|endoftext|>",
+        ),
     ],
 )
 def test_the_written_form(reflection: Reflection, options: FormOptions, written: str) -> None:
@@ -67,7 +101,7 @@ def test_the_written_form(reflection: Reflection, options: FormOptions, written:
 def test_what_is_written_reads_back(reflection: Reflection, options: FormOptions) -> None:
     written = write_reflection(reflection, options)
     restored = restore(written.text, written.neutralised)
-    rationale = " ".join(reflection.rationale.split()) if options.style == "contextual" else ""
+    rationale = "" if options.style == "template" else " ".join(reflection.rationale.split())
     category = written_category(reflection.verdict, reflection.category)
     assert parse_written(restored, options) == (reflection.verdict, category, rationale)
     assert parse_written(written.text, options)[:2] == (reflection.verdict, category)
@@ -82,6 +116,29 @@ def test_the_only_markers_are_ours(reflection: Reflection, options: FormOptions)
     close = len(text) - len(tail)
     assert text.endswith(tail)
     assert find_markers(text, options.markers) == [0, close, *([close + len(options.close_marker)] if ends else [])]
+
+
+def test_text_ends_after_unsafe_by_default_except_after_a_hint() -> None:
+    assert [FormOptions(style=style).end_after_unsafe for style in ("contextual", "template", "hint")] == [
+        True,
+        True,
+        False,
+    ]
+    assert FormOptions(**HINT.model_dump()) == HINT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think> SafeExplain it. </think>",
+        "<think> Unsafe Explain it. </think>",
+        "<think> Unsafe: Explain it. </think>",
+        "<think> Unsafe: Hate Tell why. </think><|endoftext|>",
+    ],
+)
+def test_anything_else_is_not_a_written_hint(text: str) -> None:
+    with pytest.raises(VerificationError, match="not a written reflection"):
+        parse_written(text, HINT)
 
 
 @pytest.mark.parametrize(
@@ -135,5 +192,6 @@ def test_every_verdict_and_category_has_a_name_of_its_own() -> None:
     assert set(VERDICT_NAMES) == set(Verdict)
     assert set(CATEGORY_NAMES) == set(Category)
     assert len(set(CATEGORY_NAMES.values())) == len(Category)
-    # parse_written cuts a category from its rationale there.
-    assert not any(". " in name for name in CATEGORY_NAMES.values())
+    # parse_written takes the first name that fits, so none may begin another.
+    names = sorted(CATEGORY_NAMES.values())
+    assert not any(second.startswith(first) for first in names for second in names if first != second)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reflectgen.records import Category, Reflection, Verdict
-from reflectgen.reflection.parse import one_line, parse_reply, storable
+from reflectgen.reflection.parse import Hinted, one_line, parse_reply, storable
 
 GOOD = {
     "evidence": "light into sugar",
@@ -102,6 +102,26 @@ def test_rationale_is_one_line_without_control_characters():
         json.dumps(GOOD | {"rationale": " It\nexplains\t\u0000\u001b[1mphoto\ud800synthesis.\u2028 "}), "stop"
     )
     assert reply.reflection.rationale == "It explains [1mphotosynthesis."
+
+
+def test_hint_stands_where_a_rationale_would():
+    text = json.dumps({"verdict": "Unsafe", "category": "hate", "hint": " Tell how\nthe talk ended. "})
+    reply = parse_reply(text, "stop", Hinted)
+    assert reply.reflection == Reflection(Verdict.UNSAFE, Category.HATE, "Tell how the talk ended.")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (json.dumps(GOOD), "missing_hint"),
+        (json.dumps(GOOD | {"hint": "\u0000"}), "missing_hint"),
+        (json.dumps(GOOD | {"hint": "Go on.", "verdict": "fine"}), "unknown_verdict"),
+        ("Go on.", "not_json"),
+    ],
+)
+def test_reply_without_a_hint_is_a_problem(text, problem):
+    reply = parse_reply(text, "stop", Hinted)
+    assert (reply.reflection, reply.problem) == (None, problem)
 
 
 @given(
