@@ -24,6 +24,7 @@ _ROADS = {
     Road.TEACHER: "the teacher's first answer was accepted",
     Road.ASKED_AGAIN: "a later answer of the teacher's was accepted",
     Road.FALLBACK: "no answer was accepted; the guard's verdict stands in, without a rationale",
+    Road.OVERRULED: "the teacher answered, but the guard's verdict stands, without a rationale",
     Road.TEMPLATE: "the recipe wants verdict and category alone here; no teacher was asked",
 }
 _TEXT = """
