@@ -3,13 +3,16 @@
 OUT/reflectgen.sqlite   the store
 OUT/corpus, OUT/chunks  corpus shards
 OUT/rejects.jsonl       rows that became no document
+OUT/disagreements.jsonl a sample of chunks on which guard and teacher differ
 OUT/export              what trainers read
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +29,11 @@ from reflectgen.store import Store, jobs, reflections
 STORE = "reflectgen.sqlite"
 EXPORT = "export"
 REJECTS = "rejects.jsonl"
+
+
+def salt_of(folder: Path) -> str:
+    """Return what keeps this job's prompts apart from others' in a server's prefix cache; the same for every run."""
+    return "reflectgen-" + hashlib.blake2b(os.fsencode(folder.absolute()), digest_size=12).hexdigest()
 
 
 @contextmanager

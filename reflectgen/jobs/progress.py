@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 Stage = Literal["reading", "reflecting", "reviewing", "exporting", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was used so far, by every role and in every run. `cost` is None where an endpoint has no price."""
+
+    tokens: int = 0
+    cost: float | None = None
 
 
 @dataclass(slots=True)
@@ -20,5 +29,7 @@ class Progress:
     num_settled_before: int = 0  # those of earlier runs
     num_replies: int = 0
     num_accepted: int = 0
+    num_reused: int = 0  # answers taken over from an equal chunk
     verdicts: Counter[str] = field(default_factory=Counter)
     num_exported_documents: int = 0
+    spent: Callable[[], Spent] = Spent

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from reflectgen.jobs.budget import Budget
 from reflectgen.jobs.committer import Committer
 from reflectgen.jobs.settle import Desk, Work, note, settle
+from reflectgen.records import NO_NEIGHBOURS, Chunk, Label, Neighbours
+from reflectgen.reflection.cascade import SOUND_VERDICT_REASONS
 from reflectgen.reflection.roles import Guard
 from reflectgen.shards import chunks_of, read_chunk_ends, read_documents
 from reflectgen.store import Store, corpus, reflections
 from reflectgen.store.reflections import ReflectionRow
 
 LABEL_CHUNKS = 128  # a guard in this process gets so many at a time; the loop stands still meanwhile
+GROUP_CHUNKS = 16  # as many questions as one call takes
+GROUPS_PER_SHARD = 1 << 20
+MAX_LABELS_AT_HAND = 20_000  # of texts that a guard behind an endpoint has judged
 
 
 @dataclass(slots=True)
@@ -34,14 +40,28 @@ class Reflecting:
     shards: while the last chunks of one are answered, those of the next are already being asked.
     """
 
-    def __init__(self, store: Store, folder: Path, desk: Desk, guard: Guard, slots: int, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        desk: Desk,
+        guard: Guard,
+        *,
+        slots: int,
+        budget: Budget,
+        stop: asyncio.Event,
+        neighbours: bool = False,
+    ) -> None:
         self._store = store
         self._folder = folder
         self._desk = desk
         self._guard = guard
         self._guard_costs = bool(guard.provenance.endpoint)
-        self._teacher_costs = bool(desk.teacher and desk.teacher.provenance.endpoint)
+        self._teacher_costs = any(teacher.provenance.endpoint for teacher in desk.teachers)
+        self._budget = budget
         self._stop = stop
+        self._neighbours = neighbours
+        self._known_labels: dict[str, Label] = {}
         # Where no call is waited for, a second slot would have nothing to do.
         self._slots = slots if self._guard_costs or self._teacher_costs else 1
         self._queue: asyncio.Queue[tuple[_Open, Sequence[Work]] | None] = asyncio.Queue(maxsize=2 * self._slots)
@@ -69,8 +89,10 @@ class Reflecting:
             opened = _Open(shard)
             unsettled = self._unsettled(shard)
             while batch := list(islice(unsettled, LABEL_CHUNKS)):
+                if self._desk.reuse and self._teacher_costs:
+                    self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
                 for works in self._parcels(batch if self._guard_costs else await self._label(batch)):
-                    if self._stop.is_set():
+                    if self._stop.is_set() or not await self._admitted(works):
                         return await self._send_home()
                     opened.num_pending += len(works)
                     await self._queue.put((opened, works))
@@ -80,7 +102,7 @@ class Reflecting:
 
     def _parcels(self, works: Sequence[Work]) -> Iterator[Sequence[Work]]:
         """Yield what one slot takes at a time: a chunk, where it costs a call, else all."""
-        if self._guard_costs or self._teacher_costs:
+        if self._guard_costs or self._teacher_costs or self._budget.limited:
             yield from ([work] for work in works)
         else:
             yield works
@@ -91,23 +113,37 @@ class Reflecting:
 
     async def _work(self) -> None:
         while (item := await self._queue.get()) is not None:
-            if self._stop.is_set():
-                continue
             opened, works = item
+            if self._stop.is_set():
+                await self._leave(works)
+                continue
             if self._guard_costs or self._teacher_costs:
                 for work in works:
                     await self._settle_by_calls(work)
             else:
                 await self._settle_here(works)
             opened.num_pending -= len(works)
+            await self._leave(works)
             self._finish(opened)
 
     async def _settle_by_calls(self, work: Work) -> None:
         """Settle a chunk by calls that cost something: each answer is committed before the next is asked for."""
         if work.label is None:
-            (work,) = await self._label([work])
-            await self._labels.commit(work)
+            work = await self._label_by_call(work)
         await settle(self._desk, work, self._commit)
+
+    async def _label_by_call(self, work: Work) -> Work:
+        """Label a chunk by a call, or as an equal one was labelled; the label is committed before it is used."""
+        known = self._known_labels.get(work.chunk.text)
+        if known is None:
+            (labelled,) = await self._label([work])
+            if len(self._known_labels) >= MAX_LABELS_AT_HAND:
+                self._known_labels.pop(next(iter(self._known_labels)))
+            self._known_labels[work.chunk.text] = labelled.known_label
+        else:
+            labelled = replace(work, label=known)
+        await self._labels.commit(labelled)
+        return labelled
 
     async def _settle_here(self, works: Sequence[Work]) -> None:
         """Settle chunks whose answers are made in this process, and commit them together."""
@@ -130,27 +166,51 @@ class Reflecting:
         with self._store.read() as connection:
             known = reflections.progress_of(connection, self._desk.job_id, shard.number)
             labels = reflections.labels_of(connection, self._desk.job_id, shard.number)
+            said = reflections.said_of(connection, self._desk.job_id, shard.number, SOUND_VERDICT_REASONS)
         ends = read_chunk_ends(self._folder / shard.chunks_file)
         fresh = reflections.Progress(num_revisions=0, settled=False)
+        ordinal = 0  # of the chunk in its shard
         for row, document in enumerate(read_documents(self._folder / shard.corpus_file)):
-            for chunk in chunks_of(document, ends[row]):
+            chunks = chunks_of(document, ends[row])
+            for chunk in chunks:
                 place = (row, chunk.index)
                 progress = known.get(place, fresh)
                 if not progress.settled:
-                    yield Work(shard.number, row, chunk, labels.get(place), progress.num_revisions)
+                    yield Work(
+                        shard.number,
+                        row,
+                        chunk,
+                        labels.get(place),
+                        progress.num_revisions,
+                        # What was said before a chunk was opened again may be another teacher's word.
+                        0 if progress.begin else progress.num_refusals,
+                        None if progress.begin else said.get(place),
+                        _neighbours(chunks, chunk) if self._neighbours else NO_NEIGHBOURS,
+                        progress.begin,
+                        shard.number * GROUPS_PER_SHARD + ordinal // GROUP_CHUNKS,
+                    )
+                ordinal += 1
 
     async def _label(self, works: Sequence[Work]) -> list[Work]:
         labels = await self._guard.label([work.chunk for work in works])
-        # Built anew rather than by `replace`, which is slow enough to show in the whole job's time.
-        return [
-            Work(work.shard, work.document, work.chunk, label, work.num_revisions)
-            for work, label in zip(works, labels, strict=True)
-        ]
+        return [work.labelled(label) for work, label in zip(works, labels, strict=True)]
 
     def _keep_labels(self, works: Sequence[Work]) -> None:
         labels = [(work.shard, work.document, work.chunk.index, work.known_label) for work in works]
         with self._store.write() as connection:
             reflections.add_labels(connection, self._desk.job_id, labels)
+
+    async def _admitted(self, works: Sequence[Work]) -> bool:
+        """Whether there is room for one more chunk; several come at once only where there is no limit."""
+        if not self._budget.limited or await self._budget.admit():
+            return True
+        self._stop.set()
+        return False
+
+    async def _leave(self, works: Sequence[Work]) -> None:
+        if self._budget.limited:
+            for _ in works:
+                await self._budget.leave()
 
     def _finish(self, opened: _Open) -> None:
         if not opened.handed_out or opened.num_pending:
@@ -161,6 +221,12 @@ class Reflecting:
             if settled != shard.num_chunks:
                 raise RuntimeError(f"shard {shard.number} has {shard.num_chunks} chunks but {settled} reflections")
             corpus.mark_reflected(connection, job_id, shard.number)
+
+
+def _neighbours(chunks: Sequence[Chunk], chunk: Chunk) -> Neighbours:
+    before = chunks[chunk.index - 1].text if chunk.index else ""
+    after = chunks[chunk.index + 1].text if chunk.index + 1 < len(chunks) else ""
+    return Neighbours(before, after)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

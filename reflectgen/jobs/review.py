@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from reflectgen.filters.boilerplate import RepeatedBoilerplate
-from reflectgen.jobs.settle import Desk, Work, ask, template_row
+from reflectgen.jobs.settle import Desk, Work, after_rejection, ask, fallback_row
 from reflectgen.records import Category, Decision, Label, Road, Verdict
 from reflectgen.shards import chunks_of, read_chunk_ends, read_document
 from reflectgen.store import Store, corpus, reflections
-from reflectgen.store.reflections import ReflectionRow
+from reflectgen.store.reflections import NOTHING_ASKED, ReflectionRow
 
 
 async def review(
@@ -33,13 +32,13 @@ async def review(
         OutputError: the store refused.
     """
     with store.read() as connection:
-        texts = _Texts(folder, corpus.shards(connection, desk.job_id))
+        texts = Texts(folder, corpus.shards(connection, desk.job_id))
         surplus = _surplus(reflections.repeated(connection, desk.job_id, boilerplate.max_repeats), boilerplate)
         while (window := list(islice(surplus, slots))) and not stop.is_set():
             works = [texts.work(row) for row, _ in window]
             answers = await asyncio.gather(*(ask(desk, work) for work in works))
             with store.write() as writing:
-                rows = list(_rows(writing, desk, boilerplate, window, works, [row for row, _ in answers]))
+                rows = list(_rows(writing, desk, boilerplate, window, works, answers))
                 reflections.add(writing, rows)
 
 
@@ -55,7 +54,7 @@ def _surplus(repeated: Iterable[Any], boilerplate: RepeatedBoilerplate) -> Itera
             yield row, decision
 
 
-class _Texts:
+class Texts:
     """The chunks of surplus reflections; they come in corpus order, so the last shard and document stay at hand."""
 
     def __init__(self, folder: Path, shards: Sequence[corpus.Shard]) -> None:
@@ -94,11 +93,10 @@ def _rows(
                 answer |= {"reason": again.reason, "detail": again.detail, "rationale_key": None}
         yield answer
         if answer["reason"]:
-            yield template_row(desk, replace(work, num_revisions=work.num_revisions + 1), Road.FALLBACK)
+            yield fallback_row(desk, after_rejection(work, answer))
 
 
 def _withdrawal(old: Any, decision: Decision, now: float) -> ReflectionRow:
     """Return the revision that repeats an accepted reflection in order to take it back."""
     taken_back = {"reason": decision.reason, "detail": decision.detail, "road": Road.WITHDRAWN.value}
-    no_reply = {"prompt_tokens": 0, "completion_tokens": 0, "rationale_key": None, "created_at": now}
-    return {**old._mapping, "revision": old.revision + 1, **taken_back, **no_reply}
+    return {**old._mapping, **taken_back, **NOTHING_ASKED, "revision": old.revision + 1, "created_at": now}

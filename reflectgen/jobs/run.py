@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from reflectgen import __version__
 from reflectgen.corpus.chunk import make_chunker
 from reflectgen.corpus.ingest import ingest
 from reflectgen.corpus.read import Source
 from reflectgen.errors import InputError
 from reflectgen.filters.boilerplate import RepeatedBoilerplate
 from reflectgen.filters.chain import from_spec
+from reflectgen.filters.checks import checks_from_spec
+from reflectgen.filters.near_duplicate import NearDuplicates
+from reflectgen.jobs.accounts import Accounts
+from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.committer import Committer
+from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.finish import export_job, write_rejects
 from reflectgen.jobs.folder import EXPORT
+from reflectgen.jobs.near_duplicates import review_near_duplicates
 from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.provenances import Provenances
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.jobs.reflect import Reflecting
+from reflectgen.jobs.reuse import Reuse
 from reflectgen.jobs.review import review
-from reflectgen.jobs.settle import Desk, ProvenanceIds
-from reflectgen.reflection.roles import Guard, Teacher
+from reflectgen.jobs.roles import Roles
+from reflectgen.jobs.settle import Desk
 from reflectgen.store import Store, corpus, jobs, reflections
 from reflectgen.store.counts import count_job
 from reflectgen.store.reflections import ReflectionRow
@@ -36,17 +43,19 @@ class Run:
     store: Store
     folder: Path
     recipe: Recipe
-    guard: Guard
-    teacher: Teacher | None
+    roles: Roles
     slots: int = 64
     strict: bool = False  # stop at the first bad row
+    limits: Limits = field(default_factory=Limits)
     progress: Progress = field(default_factory=Progress)
     clock: Callable[[], float] = time.time
+    stopped_because: str = ""  # a limit was reached
 
     @property
     def asks_endpoints(self) -> bool:
         """Whether there are calls to wait for, which other work must not hold up."""
-        return bool(self.guard.provenance.endpoint or (self.teacher and self.teacher.provenance.endpoint))
+        provenances = [self.roles.guard.provenance, *(teacher.provenance for teacher in self.roles.teachers)]
+        return any(one.endpoint for one in provenances)
 
 
 async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyncio.Event) -> bool:
@@ -60,16 +69,16 @@ async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyn
     if job.state == "finished":
         run.progress.stage = "done"
         return True
-    desk = _desk(run, job)
     _note_earlier_work(run, job)
-    reflecting = Reflecting(run.store, run.folder, desk, run.guard, run.slots, stop)
-    await reflecting.run(_shards(run, job, sources, stop))
-    if stop.is_set():
-        return False
-    run.progress.stage = "reviewing"
-    await review(run.store, run.folder, desk, RepeatedBoilerplate(run.recipe.max_repeats), run.slots, stop)
-    if stop.is_set():
-        return False
+    accounts = Accounts(run.store, job.id, run.roles)
+    flushing = asyncio.create_task(accounts.keep_flushing())
+    try:
+        if not await _reflect(run, job, sources, accounts, stop):
+            return False
+    finally:
+        flushing.cancel()
+        accounts.flush()
+    await asyncio.to_thread(write_disagreements, run.store, job.id, run.folder)
     run.progress.stage = "exporting"
     recipe = run.recipe
     await asyncio.to_thread(
@@ -79,6 +88,34 @@ async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyn
         jobs.mark_finished(connection, job.id, run.clock())
     run.progress.stage = "done"
     return True
+
+
+async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts: Accounts, stop: asyncio.Event) -> bool:
+    """Bring every chunk to its reflection, and look across all of them; return False if stopped before."""
+    desk, roles = _desk(run, job), run.roles
+    budget = Budget(run.limits, run.progress, accounts.spent)
+    run.progress.spent = accounts.spent
+    reflecting = Reflecting(
+        run.store,
+        run.folder,
+        desk,
+        roles.guard,
+        slots=run.slots,
+        budget=budget,
+        stop=stop,
+        neighbours=run.recipe.shows_neighbours,
+    )
+    await reflecting.run(_shards(run, job, sources, stop))
+    run.stopped_because = budget.reason
+    if stop.is_set():
+        return False
+    run.progress.stage = "reviewing"
+    recipe = run.recipe
+    await review(run.store, run.folder, desk, RepeatedBoilerplate(recipe.max_repeats), run.slots, stop)
+    if recipe.near_duplicate_threshold is not None and roles.teachers and not stop.is_set():
+        near = NearDuplicates(recipe.max_repeats, recipe.near_duplicate_threshold)
+        await review_near_duplicates(run.store, run.folder, desk, near, run.slots, stop)
+    return not stop.is_set()
 
 
 async def _shards(
@@ -126,14 +163,8 @@ def _following(run: Run, shards: Iterator[corpus.Shard]) -> asyncio.Future[corpu
 
 
 def _desk(run: Run, job: jobs.Job) -> Desk:
-    guard = replace(run.guard.provenance, code_version=__version__)
-    teacher = replace(run.teacher.provenance, code_version=__version__) if run.teacher else guard
-    with run.store.write() as connection:
-        ids = ProvenanceIds(
-            guard=reflections.provenance_id(connection, guard),
-            teacher=reflections.provenance_id(connection, teacher),
-            template=reflections.provenance_id(connection, replace(guard, role="template")),
-        )
+    roles, recipe = run.roles, run.recipe
+    taught = [teacher.provenance for teacher in roles.teachers]
 
     def keep(rows: Sequence[ReflectionRow]) -> None:
         with run.store.write() as connection:
@@ -141,13 +172,19 @@ def _desk(run: Run, job: jobs.Job) -> Desk:
 
     return Desk(
         job_id=job.id,
-        teacher=run.teacher,
-        provenance_ids=ids,
-        filters=from_spec(run.recipe.filters),
-        max_attempts=run.recipe.max_attempts,
+        teachers=roles.teachers,
+        provenances=Provenances(run.store, roles.guard.provenance, taught),
+        cascade=recipe.cascade,
+        filters=from_spec(recipe.filters),
+        checks=checks_from_spec(recipe.checks, roles),
+        max_attempts=recipe.max_attempts,
         committer=Committer(keep, in_thread=run.asks_endpoints),
         progress=run.progress,
         clock=run.clock,
+        bridges=recipe.form.style == "hint",
+        reuse=Reuse(run.store, job.id) if any(one.endpoint for one in taught) else None,
+        teacher_keys=[one.key for one in taught],
+        instructions=[teacher.instructions for teacher in roles.teachers],
     )
 
 

@@ -58,3 +58,14 @@ def answers_of(connection: Connection, job_id: int, shard: int, document: int) -
     where = (reflection.c.job_id == job_id, reflection.c.shard == shard, reflection.c.document == document)
     query = select(reflection).where(*where).order_by(reflection.c.chunk, reflection.c.revision)
     return list(connection.execute(query))
+
+
+def sample_of_differences(connection: Connection, job_id: int, size: int) -> list[Any]:
+    """Return up to `size` current reflections on which guard and teacher differ, in corpus order.
+
+    They are those whose texts have the smallest hashes, which is as good as drawing lots and needs none.
+    """
+    differs = (reflection.c.teacher_verdict != reflection.c.guard_verdict, is_current())
+    query = select(reflection).where(reflection.c.job_id == job_id, *differs)
+    drawn = connection.execute(query.order_by(reflection.c.chunk_key).limit(size))
+    return sorted(drawn, key=lambda row: (row.shard, row.document, row.chunk))

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, case, func, select
 from reflectgen.store.reflections import is_current
 from reflectgen.store.tables import reflection, rejected_row, shard, source
 
-ASKED = ("teacher", "asked_again")  # the roads of answers that a teacher gave
+STANDS = ("teacher", "asked_again")  # the roads of answers of a teacher's that stand
+ASKED = (*STANDS, "overruled")  # and of one that does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Counts:
     num_chunks: int = 0
     num_reflections: int = 0
     num_replies: int = 0
+    num_reused: int = 0  # of them, taken over from an equal chunk
     num_accepted: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -44,11 +46,22 @@ class Counts:
         return self.num_accepted / self.num_replies if self.num_replies else None
 
     @property
+    def tokens_saved(self) -> int:
+        """What the reused answers would have cost, at what the asked ones cost on average."""
+        num_asked = self.num_replies - self.num_reused
+        return round(self.num_reused * (self.prompt_tokens + self.completion_tokens) / num_asked) if num_asked else 0
+
+    @property
     def balanced(self) -> bool:
         return self.num_rows == self.num_documents + self.num_rejected_rows and self.num_chunks == self.num_reflections
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "acceptance_rate": self.acceptance_rate, "balanced": self.balanced}
+        return {
+            **asdict(self),
+            "acceptance_rate": self.acceptance_rate,
+            "balanced": self.balanced,
+            "tokens_saved": self.tokens_saved,
+        }
 
 
 def count_job(connection: Connection, job_id: int) -> Counts:
@@ -76,7 +89,7 @@ def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
 
 def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
     columns = (reflection.c.verdict, reflection.c.category, reflection.c.road)
-    differs = func.sum(case((reflection.c.verdict != reflection.c.guard_verdict, 1), else_=0))
+    differs = func.sum(case((reflection.c.teacher_verdict != reflection.c.guard_verdict, 1), else_=0))
     query = select(*columns, func.count(), differs).where(reflection.c.job_id == job_id, is_current())
     verdicts, categories, roads = Counter[str](), Counter[str](), Counter[str]()
     num_differences = 0
@@ -84,10 +97,10 @@ def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
         verdicts[verdict] += number
         categories[category] += number
         roads[road] += number
-        num_differences += differing if road in ASKED else 0
+        num_differences += differing
     return {
         "num_reflections": roads.total(),
-        "num_accepted": sum(roads[road] for road in ASKED),
+        "num_accepted": sum(roads[road] for road in STANDS),
         "verdicts": _sorted(verdicts),
         "categories": _sorted(categories),
         "roads": _sorted(roads),
@@ -98,16 +111,19 @@ def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
 def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
     columns = (reflection.c.road, reflection.c.reason)
     tokens = (func.sum(reflection.c.prompt_tokens), func.sum(reflection.c.completion_tokens))
-    query = select(*columns, func.count(), *tokens).where(reflection.c.job_id == job_id).group_by(*columns)
+    reused = func.sum(case((reflection.c.reused_from != "", 1), else_=0))
+    query = select(*columns, func.count(), reused, *tokens).where(reflection.c.job_id == job_id).group_by(*columns)
     rejections = Counter[str]()
-    num_replies = prompt_tokens = completion_tokens = 0
-    for road, reason, number, in_prompts, in_completions in connection.execute(query):
+    num_replies = num_reused = prompt_tokens = completion_tokens = 0
+    for road, reason, number, taken_over, in_prompts, in_completions in connection.execute(query):
         num_replies += number if road in ASKED else 0
+        num_reused += taken_over
         prompt_tokens += in_prompts
         completion_tokens += in_completions
         rejections[reason] += number if reason else 0
     return {
         "num_replies": num_replies,
+        "num_reused": num_reused,
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "rejections": _sorted(+rejections),

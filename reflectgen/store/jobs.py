@@ -67,7 +67,16 @@ def latest(connection: Connection) -> Job | None:
     if row is None:
         return None
     inputs, recipe = tuple(json.loads(row.inputs)), json.loads(row.recipe)
-    return Job(row.id, row.state, row.ingested, inputs, recipe, row.recipe_sha256, row.code_version, row.created_at)
+    return Job(
+        id=row.id,
+        state=row.state,
+        ingested=row.ingested,
+        inputs=inputs,
+        recipe=recipe,
+        recipe_sha256=row.recipe_sha256,
+        code_version=row.code_version,
+        created_at=row.created_at,
+    )
 
 
 def sources(connection: Connection, job_id: int) -> list[SourceRow]:

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Dialect, and_, distinct, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, distinct, exists, func, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from reflectgen.records import Category, Label, Provenance, Verdict
+from reflectgen.records import Category, Label, Provenance, Reflection, Road, Verdict
 from reflectgen.store.tables import label, provenance, reflection
 
 ReflectionRow = dict[str, Any]  # the columns of table `reflection`
+
+# Of a row that repeats another one for the record.
+NOTHING_ASKED = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "rationale_key": None,
+    "request_key": None,
+    "reused_from": "",
+}
+REGENERATED = "regenerated"  # the reason of a revision after which a chunk is asked about once more
+REFUSAL = "refusal"  # the reason of an answer in which the teacher declines
 ChunkPlace = tuple[int, int]  # document's row in its shard, chunk's index in the document
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one chunk is: answers kept so far, and whether one of them was accepted."""
+    """How far one chunk is: revisions so far, whether it has what it needs, how many answers were refusals.
+
+    `begin` is the first revision that counts: 0, or the one after it was last opened again.
+    """
 
     num_revisions: int
     settled: bool
+    num_refusals: int = 0
+    begin: int = 0
 
 
 def provenance_id(connection: Connection, record: Provenance) -> int:
@@ -97,13 +113,40 @@ def any_kept(connection: Connection, job_id: int) -> bool:
 
 def progress_of(connection: Connection, job_id: int, shard: int) -> dict[ChunkPlace, Progress]:
     """Return how far each chunk of a shard is; chunks without an answer are absent."""
-    settled = func.max(reflection.c.reason == "")
+    revision, reason = reflection.c.revision, reflection.c.reason
+    accepted = func.max(case((reason == "", revision), else_=-1))
+    opened = func.max(case((reason == REGENERATED, revision), else_=-1))
+    refusals = func.sum(case((reason == REFUSAL, 1), else_=0))
     query = (
-        select(reflection.c.document, reflection.c.chunk, func.max(reflection.c.revision) + 1, settled)
+        select(reflection.c.document, reflection.c.chunk, func.max(revision) + 1, accepted, opened, refusals)
         .where(reflection.c.job_id == job_id, reflection.c.shard == shard)
         .group_by(reflection.c.document, reflection.c.chunk)
     )
-    return {(row[0], row[1]): Progress(row[2], bool(row[3])) for row in connection.execute(query)}
+    return {
+        (document, chunk): Progress(number, last_accepted > last_opened, num_refusals, last_opened + 1)
+        for document, chunk, number, last_accepted, last_opened, num_refusals in connection.execute(query)
+    }
+
+
+def said_of(connection: Connection, job_id: int, shard: int, reasons: Collection[str]) -> dict[ChunkPlace, Reflection]:
+    """Return, for a shard's chunks, the newest verdict of the teacher's among answers rejected for one of `reasons`."""
+    query = (
+        select(reflection.c.document, reflection.c.chunk, reflection.c.teacher_verdict, reflection.c.teacher_category)
+        .where(reflection.c.job_id == job_id, reflection.c.shard == shard)
+        .where(reflection.c.teacher_verdict.is_not(None), reflection.c.reason.in_(sorted(reasons)))
+        .order_by(reflection.c.revision)
+    )
+    return {(row[0], row[1]): Reflection(Verdict(row[2]), Category(row[3])) for row in connection.execute(query)}
+
+
+def with_requests(connection: Connection, job_id: int, keys: Collection[bytes]) -> dict[bytes, ReflectionRow]:
+    """Return the first answer that was kept for each question, by its key; questions never asked are absent."""
+    query = (
+        select(reflection)
+        .where(reflection.c.job_id == job_id, reflection.c.request_key.in_(list(keys)), reflection.c.reused_from == "")
+        .order_by(reflection.c.shard.desc(), reflection.c.document.desc(), reflection.c.chunk.desc())
+    )
+    return {row.request_key: dict(row._mapping) for row in connection.execute(query)}
 
 
 def is_current() -> ColumnElement[bool]:
@@ -143,6 +186,53 @@ def repeated(connection: Connection, job_id: int, max_repeats: int) -> Iterator[
     query = (
         select(reflection)
         .where(*written, reflection.c.rationale_key.in_(keys))
+        .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
+    )
+    yield from connection.execution_options(yield_per=1000).execute(query)
+
+
+def rationales(connection: Connection, job_id: int, withdrawn_for: str) -> Iterator[Any]:
+    """Yield, in corpus order, the teacher's accepted rationales: shard, document, chunk, rationale, chunk_key, reason.
+
+    Of a chunk whose reflection was withdrawn for `withdrawn_for`, that one comes and not what followed it, so that
+    whoever looks again sees what was seen before.
+    """
+    withdrawn = reflection.alias("withdrawn")
+    same = [withdrawn.c[name] == reflection.c[name] for name in ("job_id", "shard", "document", "chunk")]
+    was_withdrawn = exists().where(*same, withdrawn.c.reason == withdrawn_for)
+    stands = and_(reflection.c.rationale_key.is_not(None), is_current(), ~was_withdrawn)
+    names = ("shard", "document", "chunk", "rationale", "chunk_key", "reason")
+    query = (
+        select(*(reflection.c[name] for name in names))
+        .where(reflection.c.job_id == job_id, or_(stands, reflection.c.reason == withdrawn_for))
+        .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
+    )
+    yield from connection.execution_options(yield_per=1000).execute(query)
+
+
+def withdraw(connection: Connection, job_id: int, places: Sequence[tuple[int, int, int, str]], reason: str) -> None:
+    """Take back the current reflection of each place, given as shard, document, chunk and the detail to note."""
+    for shard, document, chunk, detail in places:
+        place = (reflection.c.shard == shard, reflection.c.document == document, reflection.c.chunk == chunk)
+        query = select(reflection).where(reflection.c.job_id == job_id, *place, is_current())
+        old = connection.execute(query).one()
+        taken_back = {"reason": reason, "detail": detail, "road": Road.WITHDRAWN.value, "revision": old.revision + 1}
+        add(connection, [{**old._mapping, **taken_back, **NOTHING_ASKED}])
+
+
+def withdrawn(connection: Connection, job_id: int, reason: str, *, replaced: bool) -> Iterator[Any]:
+    """Yield, in corpus order, the rows that took reflections back for `reason`, with or without a newer one.
+
+    Of the replaced ones, `newer` is what stands there now.
+    """
+    later = reflection.alias("later")
+    same = [later.c[name] == reflection.c[name] for name in ("job_id", "shard", "document", "chunk")]
+    accepted = (*same, later.c.revision > reflection.c.revision, later.c.reason == "")
+    newer = select(func.max(later.c.rationale)).where(*accepted, later.c.rationale_key.is_not(None)).scalar_subquery()
+    has_newer = exists().where(*accepted)
+    query = (
+        select(reflection, newer.label("newer"))
+        .where(reflection.c.job_id == job_id, reflection.c.reason == reason, has_newer if replaced else ~has_newer)
         .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
     )
     yield from connection.execution_options(yield_per=1000).execute(query)

@@ -110,6 +110,33 @@ provenance = Table(
     Column("record", Text, nullable=False, unique=True),  # JSON
 )
 
+# What was asked of each endpoint, all runs together, repeated and rejected questions included: what has to be paid.
+usage = Table(
+    "usage",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("endpoint", Text, primary_key=True),
+    Column("num_calls", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),  # during which the endpoint was at the job's service
+    sqlite_with_rowid=False,
+)
+
+# Times that a part of a job was asked for once more, with the recipe that held until then.
+regeneration = Table(
+    "regeneration",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("conditions", Text, nullable=False),  # JSON object
+    Column("recipe", Text, nullable=False),  # JSON, the one that was replaced
+    Column("num_chunks", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 _CHUNK = ("job_id", "shard", "document", "chunk")  # document: row within its shard; chunk: index within the document
 
 # Labels of guards behind an endpoint: each cost a call, so it is kept before the teacher is asked.
@@ -139,14 +166,18 @@ reflection = Table(
     Column("guard_provenance_id", ForeignKey("provenance.id"), nullable=False),
     Column("reason", Text, nullable=False),  # why it was rejected; empty: accepted
     Column("detail", Text, nullable=False),
-    Column("verdict", Text),  # null: no reflection could be read from the reply
+    Column("teacher_verdict", Text),  # what the reply says; null: nobody was asked, or it could not be read
+    Column("teacher_category", Text),
+    Column("verdict", Text),  # what stands; null: nothing does
     Column("category", Text),
     Column("rationale", Text, nullable=False),
     Column("evidence", Text, nullable=False),
     Column("road", Text, nullable=False),
     Column("chunk_key", LargeBinary, nullable=False),  # 16-byte digest of the chunk's text
     Column("rationale_key", LargeBinary),  # 16-byte digest of the teacher's normalised rationale
-    Column("reply", Text, nullable=False),  # the raw reply, kept where it was rejected
+    Column("reply", Text, nullable=False),  # the raw reply, kept where it was rejected or overruled
+    Column("request_key", LargeBinary),  # 16-byte digest of the question, where it cost a call
+    Column("reused_from", Text, nullable=False),  # shard/document/chunk/revision that the same question was asked for
     Column("seed", BigInteger, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
@@ -155,4 +186,5 @@ reflection = Table(
     ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
     sqlite_with_rowid=False,
 )
-Index(None, reflection.c.job_id, reflection.c.rationale_key)
+for _key in (reflection.c.rationale_key, reflection.c.request_key):
+    Index(None, reflection.c.job_id, _key, sqlite_where=_key.is_not(None), postgresql_where=_key.is_not(None))

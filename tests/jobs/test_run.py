@@ -11,7 +11,7 @@ from reflectgen.llm.prompts import load_prompt
 from reflectgen.records import Category, Label, Verdict
 from reflectgen.store import Store, reflections
 from reflectgen.store.browse import answers_of
-from tests.jobs.worlds import FixedGuard, good_reply, passage_of, run_here, scripted_teacher, write_corpus
+from tests.jobs.worlds import FixedGuard, good_reply, passage_of, run_here, scripted_teacher, varied, write_corpus
 
 # Each sentence has its number in words nobody repeats, so that a request tells which chunk it is about.
 TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." for n in range(6)) for d in range(5)]
@@ -23,7 +23,7 @@ def chunk_name(request):
 
 
 def unique_reply(request):
-    return good_reply(f"an account of boats seen on day {chunk_name(request)} by somebody.")
+    return good_reply(varied(chunk_name(request)))
 
 
 @pytest.fixture
@@ -51,7 +51,8 @@ def test_a_rejected_answer_is_asked_for_again_with_another_seed(corpus, tmp_path
     counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher)
     assert counts.roads == {"asked_again": 30}
     assert counts.rejections == {"malformed": 30}
-    assert len({request.seed for request in model.requests}) == 2
+    seeds = Counter(request.seed for request in model.requests)
+    assert len(seeds) == 4  # two groups of chunks, each asked about twice
 
 
 def test_a_chunk_without_an_acceptable_answer_falls_back_to_the_guards_label(corpus, tmp_path):

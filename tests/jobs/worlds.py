@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.sources import find_sources
+from reflectgen.jobs.budget import Limits
 from reflectgen.jobs.folder import begin_or_resume, job_folder
 from reflectgen.jobs.recipe import Recipe, named
+from reflectgen.jobs.roles import Roles
 from reflectgen.jobs.run import Run, run_job
 from reflectgen.llm.completion import CompletionRequest
 from reflectgen.llm.scripted import Line, Script, ScriptedModel
 from reflectgen.records import Category, Chunk, Label, Provenance, Verdict
 from reflectgen.reflection.teacher import OpenAITeacher, TeacherOptions
 from reflectgen.store.counts import Counts, count_job
+
+NO_LIMITS = Limits()
 
 
 class FixedGuard:
@@ -41,14 +46,23 @@ def good_reply(rationale: str = "an everyday account of nothing in particular.",
     return json.dumps(fields | changes)
 
 
+WORDS = ("harbour", "lantern", "meadow", "copper", "winter", "orchard", "violin", "pebble", "thunder", "saddle")
+
+
+def varied(name: str) -> str:
+    """Return a sentence that is like no other name's: five words drawn by the name's hash, in an order of their own."""
+    drawn = sorted(WORDS, key=lambda word: hashlib.sha256(f"{name} {word}".encode()).digest())[:6]
+    return f"{drawn[0]} and {drawn[1]} near {drawn[2]}, {drawn[3]} beside {drawn[4]} or {drawn[5]} on day {name}."
+
+
 def passage_of(request: CompletionRequest) -> str:
     """Return the chunk that a request is about: what stands between the lines of the fence."""
     return request.messages[-1]["content"]
 
 
-def scripted_teacher(script: Script | Sequence[Line]) -> tuple[OpenAITeacher, ScriptedModel]:
-    model = ScriptedModel(script)
-    return OpenAITeacher(model, TeacherOptions(model="scripted")), model
+def scripted_teacher(script: Script | Sequence[Line], model: str = "scripted") -> tuple[OpenAITeacher, ScriptedModel]:
+    answering = ScriptedModel(script)
+    return OpenAITeacher(answering, TeacherOptions(model=model)), answering
 
 
 def write_corpus(path: Path, texts: Sequence[str]) -> Path:
@@ -64,19 +78,27 @@ def run_here(
     teacher: OpenAITeacher | None,
     slots: int = 4,
     strict: bool = False,
+    limits: Limits = NO_LIMITS,
+    fallbacks: Sequence[OpenAITeacher] = (),
     **settings: object,
 ) -> Counts:
     """Begin the job in `out` or go on with it, and return its counts; whatever it raises is raised."""
     settings = {"chunks": ChunkOptions(chunk_words=10)} | settings
 
     async def go() -> Counts:
+        teachers = [*([teacher] if teacher else []), *fallbacks]
+        named_teachers = [named(one.provenance) for one in teachers]
         recipe = Recipe(
-            guard=named(guard.provenance), teacher=named(teacher.provenance) if teacher else None, **settings
+            guard=named(guard.provenance),
+            teacher=named_teachers[0] if teachers else None,
+            fallbacks=named_teachers[1:],
+            **settings,
         )
         with job_folder(out) as store:
             sources, _ = find_sources([str(corpus)])
             job = begin_or_resume(store, out, [str(corpus)], sources, recipe)
-            await run_job(Run(store, out, recipe, guard, teacher, slots, strict), job, sources, asyncio.Event())
+            run = Run(store, out, recipe, Roles(guard, teachers), slots, strict, limits)
+            await run_job(run, job, sources, asyncio.Event())
             with store.read() as connection:
                 return count_job(connection, job.id)
 

@@ -82,9 +82,18 @@ def test_counts_tell_replies_from_templates_and_balance(store):
         store,
         answer(job_id, 0, 0, reason="length"),
         answer(job_id, 0, 1, road="asked_again"),
-        answer(job_id, 1, 0, verdict="unsafe", category="hate"),
-        answer(job_id, 2, 0, reason="malformed", verdict=None, category=None),
-        answer(job_id, 2, 1, road="fallback", rationale_key=None, prompt_tokens=0, completion_tokens=0),
+        answer(job_id, 1, 0, teacher_verdict="unsafe", verdict="unsafe", category="hate"),
+        answer(job_id, 2, 0, reason="malformed", teacher_verdict=None, verdict=None, category=None),
+        answer(
+            job_id,
+            2,
+            1,
+            road="fallback",
+            teacher_verdict=None,
+            rationale_key=None,
+            prompt_tokens=0,
+            completion_tokens=0,
+        ),
     )
     with store.read() as connection:
         counts = count_job(connection, job_id)

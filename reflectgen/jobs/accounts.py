@@ -1,0 +1,84 @@
+"""What a job has used of its endpoints, in all its runs, and what that costs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from reflectgen.errors import RecipeError
+from reflectgen.jobs.budget import Limits
+from reflectgen.jobs.progress import Spent
+from reflectgen.jobs.roles import Roles
+from reflectgen.store import Store
+from reflectgen.store.usage import Usage, add_usage, usage_of
+
+FLUSH_SECONDS = 10.0  # what a run that is killed leaves out of the account, at most
+
+
+def refuse_limits_without_prices(limits: Limits, roles: Roles) -> None:
+    """Refuse a limit on cost where an endpoint's price is not known.
+
+    Raises:
+        RecipeError: there is one.
+    """
+    if limits.max_cost is None:
+        return
+    prices = roles.prices()
+    unpriced = [one.endpoint for one in roles.usage() if (one.role, one.endpoint) not in prices]
+    if unpriced:
+        raise RecipeError(f"--max-cost needs a price for {unpriced[0]}: set one in its [endpoints] section of --recipe")
+
+
+class Accounts:
+    """Adds what this run uses to what earlier ones did. A job that asks nobody has nothing to account for."""
+
+    def __init__(self, store: Store, job_id: int, roles: Roles) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._roles = roles
+        self._prices = roles.prices()
+        with store.read() as connection:
+            self._earlier = usage_of(connection, job_id)
+        self._flushed: dict[tuple[str, str], Usage] = {}
+
+    def spent(self) -> Spent:
+        """Return tokens and cost so far; the cost is None where something that was used has no price."""
+        used = [*self._earlier, *self._roles.usage()]
+        tokens = sum(one.prompt_tokens + one.completion_tokens for one in used)
+        return Spent(tokens, self.cost_of(used))
+
+    def cost_of(self, used: Sequence[Usage]) -> float | None:
+        total = 0.0
+        for one in used:
+            price = self._prices.get((one.role, one.endpoint))
+            cost = price.cost_of(one.prompt_tokens, one.completion_tokens, one.seconds) if price else None
+            if cost is None:
+                return None
+            total += cost
+        return total
+
+    async def keep_flushing(self) -> None:
+        """Write down what was used, now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self.flush()
+
+    def flush(self) -> None:
+        now = {(one.role, one.endpoint): one for one in self._roles.usage()}
+        fresh = [_minus(one, self._flushed.get(key)) for key, one in now.items()]
+        with self._store.write() as connection:
+            add_usage(connection, self._job_id, fresh)
+        self._flushed = now
+
+
+def _minus(now: Usage, before: Usage | None) -> Usage:
+    if before is None:
+        return now
+    return Usage(
+        now.role,
+        now.endpoint,
+        now.num_calls - before.num_calls,
+        now.prompt_tokens - before.prompt_tokens,
+        now.completion_tokens - before.completion_tokens,
+        now.seconds - before.seconds,
+    )

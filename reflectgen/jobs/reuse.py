@@ -1,0 +1,59 @@
+"""The same question is asked once: equal chunks share an answer, and each says whose it took over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection
+
+from reflectgen.store import Store, reflections
+from reflectgen.store.reflections import ReflectionRow
+
+MAX_ROWS_AT_HAND = 20_000
+
+
+class Reuse:
+    """Knows the answers to earlier questions of a job, by the key of the request.
+
+    Answers that were kept lately are at hand, older ones are looked up in the store, and who asks what another is
+    asking at this moment waits for that answer.
+    """
+
+    def __init__(self, store: Store, job_id: int) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._at_hand: OrderedDict[bytes, ReflectionRow] = OrderedDict()
+        self._being_asked: dict[bytes, asyncio.Future[None]] = {}
+
+    def look_up(self, keys: Collection[bytes]) -> None:
+        """Bring what the store knows of these questions to hand."""
+        unknown = [key for key in keys if key not in self._at_hand]
+        if unknown:
+            with self._store.read() as connection:
+                for key, row in reflections.with_requests(connection, self._job_id, unknown).items():
+                    self._bring(key, row)
+
+    async def find(self, key: bytes) -> ReflectionRow | None:
+        """Return the row that answered this question; None: it is the caller's to ask, who then calls `asked`."""
+        while True:
+            if (row := self._at_hand.get(key)) is not None:
+                self._at_hand.move_to_end(key)
+                return row
+            if (being_asked := self._being_asked.get(key)) is None:
+                self._being_asked[key] = asyncio.get_running_loop().create_future()
+                return None
+            # Shielded: who waits here may be cancelled, others wait for the same.
+            await asyncio.shield(being_asked)
+
+    def asked(self, key: bytes, row: ReflectionRow | None) -> None:
+        """Note the row that was kept; None: there is none, and whoever waits may ask."""
+        if row is not None:
+            self._bring(key, row)
+        if (being_asked := self._being_asked.pop(key, None)) is not None and not being_asked.done():
+            being_asked.set_result(None)
+
+    def _bring(self, key: bytes, row: ReflectionRow) -> None:
+        self._at_hand[key] = row
+        self._at_hand.move_to_end(key)
+        if len(self._at_hand) > MAX_ROWS_AT_HAND:
+            self._at_hand.popitem(last=False)
