@@ -11,27 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import REFLECTGEN, Cost, python_loop_ns, run_measured
 from benchmarks.report import REPOSITORY, Bar, report
 
 NUM_COPIES = 10
 NUM_RUNS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a process took: seconds on the clock, seconds of CPU in all its threads, peak memory in MB."""
-
-    wall_seconds: float
-    cpu_seconds: float
-    peak_mb: float
 
 
 def main() -> None:
@@ -84,30 +72,11 @@ def measure(corpus: Path, folder: Path) -> None:
 
 def run(corpus: Path, out: Path) -> tuple[Cost, dict[str, int]]:
     """Run the command line on `corpus` and return its cost and its counts."""
-    command = [sys.executable, "-c", "import sys; from reflectgen.cli import main; sys.exit(main())"]
-    command += ["run", str(corpus), "--out", str(out), "--json", "--quiet"]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"reflectgen run ended with {process.returncode}")
+    cost, printed = run_measured([*REFLECTGEN, "run", str(corpus), "--out", str(out), "--json", "--quiet"])
     counts = json.loads(printed)
     if not counts["balanced"]:
         sys.exit("the ledger does not balance")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), counts
-
-
-def python_loop_ns() -> float:
-    """Return the nanoseconds of one turn of an empty loop, over a second or so."""
-    num_turns = 20_000_000
-    began = time.perf_counter()
-    for _ in range(num_turns):
-        pass
-    return (time.perf_counter() - began) / num_turns * 1e9
+    return cost, counts
 
 
 def copies(corpus: Path, path: Path) -> Path:

@@ -1,0 +1,66 @@
+"""The stand-in for a vLLM server that the benchmarks ask: it lies beside the repository, not in it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.report import REPOSITORY
+
+TOOLS = REPOSITORY.parent / "shared" / "tools"
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    url: str
+
+    def get(self, path: str) -> dict[str, int]:
+        with urllib.request.urlopen(self.url + path) as response:
+            answer: dict[str, int] = json.loads(response.read())
+        return answer
+
+    def reset(self) -> None:
+        self.get("/reset")
+
+    @property
+    def stats(self) -> dict[str, int]:
+        return self.get("/stats")
+
+
+@contextmanager
+def stub_server(*options: str, port: int = 0, python: Path = Path(sys.executable)) -> Iterator[Stub]:
+    """Run the stub until the block ends; on the port given, for clients that know no other, else on a free one.
+
+    With a `python` that has uvloop it answers faster.
+    """
+    stub = Stub(f"http://127.0.0.1:{port or free_port()}")
+    command = [str(python), str(TOOLS / "stub_openai.py"), "--port", stub.url.rpartition(":")[2], *options]
+    process = subprocess.Popen(command)
+    try:
+        for _ in range(100):
+            try:
+                stub.reset()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            sys.exit(f"the stub at {stub.url} did not start")
+        yield stub
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
