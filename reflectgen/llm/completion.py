@@ -47,6 +47,26 @@ class Completion:
     endpoint: str = ""  # who answered, where a model has several
 
 
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One model that a server lists. `max_model_len` counts the tokens of prompt and answer; None: it does not say."""
+
+    name: str
+    max_model_len: int | None = None
+    owned_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """What a classifier says of one text: the name of the likeliest class, and the probability of each by its number.
+
+    vLLM names only the likeliest class; what the others are called is in the model's own configuration (`id2label`).
+    """
+
+    label: str
+    probabilities: tuple[float, ...]
+
+
 class ChatModel(Protocol):
     """The seam of the llm room. A client, an endpoint with patience and a scripted fake all have it."""
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
-
-from reflectgen.llm.client import OpenAIClient
-from reflectgen.llm.outage import PatientModel
+from pydantic import BaseModel, Field
 
 
 class EndpointOptions(BaseModel, extra="forbid", frozen=True):
@@ -26,18 +22,3 @@ class EndpointOptions(BaseModel, extra="forbid", frozen=True):
     price_per_million_completion_tokens: float | None = Field(default=None, ge=0)
     price_per_gpu_hour: float | None = Field(default=None, ge=0)
     num_gpus: int = Field(default=1, ge=1)
-
-
-def open_client(options: EndpointOptions, api_key: SecretStr | None = None) -> OpenAIClient:
-    """Return the client of an endpoint; nothing is sent yet.
-
-    Raises:
-        TeacherError: the address or the key cannot be used.
-    """
-    return OpenAIClient(options.url, api_key, timeout_seconds=options.timeout_seconds, concurrency=options.concurrency)
-
-
-def with_patience(client: OpenAIClient, options: EndpointOptions) -> PatientModel:
-    """Return `client` as a model that waits out what may pass; closing it closes the client."""
-    # Waits must differ between the workers of one endpoint, so this chance is the one that has no seed.
-    return PatientModel(client, patience_seconds=options.outage_patience_seconds, rng=random.Random())

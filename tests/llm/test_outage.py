@@ -15,7 +15,9 @@ from reflectgen.errors import (
     TeacherUnavailable,
 )
 from reflectgen.llm.completion import CompletionRequest
-from reflectgen.llm.outage import FIRST_TRIES, REQUEST_TRIES, PatientModel
+from reflectgen.llm.member import Member
+from reflectgen.llm.outage import FAILURES_IN_A_ROW, FIRST_TRIES, REQUEST_TRIES, Breaker, Trouble, wait_after
+from reflectgen.llm.pool import EndpointPool
 from tests.llm.virtual_time import SlowModel, VirtualTime
 
 DOWN = TeacherUnavailable("connection refused")
@@ -26,13 +28,13 @@ def request(seed: int) -> CompletionRequest:
 
 
 class Bench:
-    """A patient model over a scripted one, in virtual time."""
+    """A pool of one endpoint, a scripted one, in virtual time."""
 
     def __init__(self, script, *, seconds: float = 1.0, patience: float = 600.0) -> None:
         self.time = VirtualTime()
         self.model = SlowModel(script, self.time, seconds)
-        self.patient = PatientModel(
-            self.model,
+        self.patient = EndpointPool(
+            [Member(self.model, 1_000)],
             patience_seconds=patience,
             clock=self.time.clock,
             sleep=self.time.sleep,
@@ -290,3 +292,74 @@ def test_no_outage_within_patience_loses_a_request(outages, workers, busy):
     assert bench.ask(*range(100), workers=workers) == ["yes"] * 100
     seconds_out = sum(length for _, length in outages)
     assert bench.num_posts <= 100 + len(outages) * (workers + 10) + seconds_out / 5
+
+
+# What an outage is
+
+
+def fail(breaker, number, num_sent=None, num_under_way=9, error=None):
+    error = error or TeacherUnavailable("connection refused")
+    return breaker.note_failure(error, number, num_sent=num_sent or number, num_under_way=num_under_way)
+
+
+def test_five_failures_in_a_row_are_an_outage():
+    breaker = Breaker()
+    assert [fail(breaker, number) for number in range(1, 6)] == [False] * (FAILURES_IN_A_ROW - 1) + [True]
+
+
+def test_answer_to_a_later_question_ends_the_row_and_one_to_an_earlier_does_not():
+    breaker = Breaker()
+    for number in (10, 11, 12, 13):
+        fail(breaker, number)
+    assert not breaker.note_life(9)
+    assert fail(breaker, 14)
+    assert breaker.note_life(15)
+    assert not fail(breaker, 16)
+
+
+def test_quick_failures_among_many_slow_questions_are_no_outage():
+    breaker = Breaker()
+    assert not any(fail(breaker, number) for number in range(1, 1_000, 3))
+
+
+def test_batch_that_fails_is_one_failure_while_others_are_under_way():
+    breaker = Breaker()
+    assert not any(fail(breaker, number, num_sent=64, num_under_way=64 - number, error=DOWN) for number in range(1, 33))
+    assert fail(breaker, 64, num_sent=64, num_under_way=0, error=DOWN)
+
+
+def test_failures_that_an_outage_explains_are_not_the_questions():
+    members = [Member(SlowModel([], VirtualTime())) for _ in range(3)]
+    trouble = Trouble()
+    for _ in range(2):
+        for member in members:
+            trouble.note(member, DOWN)
+    assert trouble.is_hopeless
+    for member in members:
+        member.num_failed_knocks += 1
+    assert not trouble.is_hopeless
+    for _ in range(3):
+        trouble.note(members[0], DOWN)
+    assert trouble.is_hopeless  # five at one, whatever the reason
+
+
+def test_question_that_was_there_in_two_outages_is_suspect_and_one_that_only_failed_is_not():
+    member, trouble = Member(SlowModel([], VirtualTime())), Trouble()
+    trouble.note(member, DOWN)
+    trouble.note(member, DOWN)
+    assert not trouble.is_suspect
+    member.num_failed_knocks += 1
+    assert trouble.is_suspect
+
+
+def test_busy_server_is_no_failure_of_the_question():
+    trouble, member = Trouble(), Member(SlowModel([], VirtualTime()))
+    for _ in range(100):
+        trouble.note(member, TeacherBusy("429"))
+    assert (trouble.is_suspect, trouble.is_hopeless) == (False, False)
+
+
+@given(num_tries=st.integers(1, 2_000), asked=st.none() | st.floats(0, 1e6), patience=st.floats(0, 1e4))
+def test_waits_grow_to_ten_seconds_or_to_what_the_server_asks_within_the_patience(num_tries, asked, patience):
+    seconds = wait_after(num_tries, TeacherBusy("429", asked), patience, random.Random(1))
+    assert min(asked or 0.0, patience) <= seconds <= max(10.0, min(asked or 0.0, patience))

@@ -4,7 +4,7 @@ import pytest
 
 from reflectgen.errors import TeacherError, TeacherNotFound, TeacherUnauthorized, TeacherUnavailable
 from reflectgen.llm.client import OpenAIClient
-from reflectgen.llm.served import only_model, served_models
+from reflectgen.llm.served import only_model
 from tests.llm.fault_server import http, models, serving
 
 
@@ -55,7 +55,7 @@ def test_served_models_keep_the_servers_order():
     async def go():
         async with serving(http(200, models("b", "a"))) as server:
             client = OpenAIClient(server.url)
-            names = await served_models(client)
+            names = await client.served_models()
             await client.close()
             return names
 

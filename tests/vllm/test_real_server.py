@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from reflectgen.errors import RequestRejected, TeacherNotFound, TeacherUnauthorized
 from reflectgen.llm.completion import CompletionRequest
-from reflectgen.llm.endpoint import EndpointOptions, open_client, with_patience
-from reflectgen.llm.served import only_model
+from reflectgen.llm.endpoint import EndpointOptions
+from reflectgen.llm.transport import open_transport
+from reflectgen.llm.pool import open_pool
 from reflectgen.records import Category, Chunk, Label, Verdict
 from reflectgen.reflection.llm_guard import LLMGuard, LLMGuardOptions
 from reflectgen.reflection.teacher import REFLECTION_SCHEMA, OpenAITeacher, TeacherOptions
@@ -38,10 +39,13 @@ CHUNKS = [Chunk(f"doc-{n}", 0, 0, len(text), text) for n, text in enumerate(TEXT
 @asynccontextmanager
 async def connected():
     options = EndpointOptions(url=URL, concurrency=8, timeout_seconds=300)
-    client = open_client(options, read_settings().teacher_api_key)
+    key = read_settings().teacher_api_key
+    client = open_transport(options, key)
+    pool, name = await open_pool([options], [key])
     try:
-        yield client, with_patience(client, options), await only_model(client)
+        yield client, pool, name
     finally:
+        await pool.close()
         await client.close()
 
 
@@ -83,7 +87,7 @@ def test_unknown_model_is_not_found_and_the_served_one_is_named():
 )
 def test_wrong_key_is_unauthorized_and_unrepeated():
     async def go():
-        client = open_client(EndpointOptions(url=URL), SecretStr("sk-canary"))
+        client = open_transport(EndpointOptions(url=URL), SecretStr("sk-canary"))
         try:
             with pytest.raises(TeacherUnauthorized) as raised:
                 await client.complete(request("any"))
@@ -99,7 +103,7 @@ def test_wrong_key_is_unauthorized_and_unrepeated():
 def test_wrong_path_is_not_found():
     async def go():
         elsewhere = EndpointOptions(url=URL.removesuffix("/v1") + "/elsewhere/v1")
-        client = open_client(elsewhere, read_settings().teacher_api_key)
+        client = open_transport(elsewhere, read_settings().teacher_api_key)
         try:
             with pytest.raises(TeacherNotFound, match="check the address"):
                 await client.complete(request("any"))
