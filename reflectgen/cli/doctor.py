@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,21 +20,19 @@ from rich.table import Table
 
 from reflectgen import __version__
 from reflectgen.cli import options as o
-from reflectgen.cli.models import Models, open_models
+from reflectgen.cli.endpoint_check import check_endpoints
+from reflectgen.cli.finding import Finding
+from reflectgen.cli.models import Models, recipe_of
 from reflectgen.errors import ReflectgenError, TeacherError
+from reflectgen.jobs.recipe_file import RecipeFile
+from reflectgen.jobs.roles import open_roles
 from reflectgen.records import Chunk, Label, Reply
 from reflectgen.reflection.roles import Guard, Teacher
+from reflectgen.settings import read_settings
 from reflectgen.store import Store
 
 LOW_DISK_BYTES = 1 << 30
 SAMPLE = "The ferry left at seven, and the children waved from the pier until it was no more than a dot. "
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    what: str
-    ok: bool
-    found: str
 
 
 def doctor(
@@ -43,20 +41,22 @@ def doctor(
     teacher_model: o.ModelName = None,
     guard_url: o.GuardUrl = None,
     guard_model: o.ModelName = None,
-    timeout: o.Timeout = 120.0,
+    recipe: o.RecipePath = None,
+    timeout: o.Timeout = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Check this machine, the output folder, and guard and teacher with one real question each."""
     models = Models(
+        recipe=recipe,
         teacher_url=teacher_url,
         teacher_model=teacher_model,
         guard_url=guard_url,
         guard_model=guard_model,
-        concurrency=1,
         timeout_seconds=timeout,
-        outage_patience_seconds=0,
     )
-    findings = [*_machine(out), *asyncio.run(_ask(models))]
+    with o.checked():
+        file = recipe_of(models)
+    findings = [*_machine(out), *asyncio.run(_ask(file))]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -78,17 +78,15 @@ def _machine(out: Path) -> Iterator[Finding]:
     yield Finding("free space", free > LOW_DISK_BYTES, f"{free / 1e9:,.1f} GB")
 
 
-async def _ask(models: Models) -> list[Finding]:
+async def _ask(file: RecipeFile) -> list[Finding]:
     chunk = Chunk("doctor", 0, 0, len(SAMPLE), SAMPLE)
+    found = [finding async for finding in check_endpoints(file, read_settings())]
     try:
-        async with open_models(models) as opened:
-            label, said = await _ask_guard(opened.guard, chunk)
-            found = [said]
-            if opened.teacher:
-                found.append(await _ask_teacher(opened.teacher, chunk, label))
-            return found
+        async with open_roles(file) as roles:
+            label, said = await _ask_guard(roles.guard, chunk)
+            return [*found, said, *[await _ask_teacher(teacher, chunk, label) for teacher in roles.teachers]]
     except TeacherError as error:
-        return [Finding("endpoint", False, str(error))]
+        return [*found, Finding("roles", False, str(error))]
 
 
 async def _ask_guard(guard: Guard, chunk: Chunk) -> tuple[Label, Finding]:

@@ -1,90 +1,70 @@
-"""From what the user said of guard and teacher to the two that work."""
+"""From what the command line says of guard and teacher to a recipe."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
-from pydantic import SecretStr
-
-from reflectgen.llm.outage import PatientModel
-from reflectgen.reflection.builtin_guard import BuiltinGuard
-from reflectgen.reflection.builtin_teacher import BuiltinTeacher
-from reflectgen.reflection.llm_guard import LLMGuard, LLMGuardOptions
-from reflectgen.reflection.roles import Guard, Teacher
-from reflectgen.reflection.teacher import OpenAITeacher, TeacherOptions
-from reflectgen.settings import read_settings
+from reflectgen.errors import RecipeError
+from reflectgen.jobs.recipe_file import RecipeFile, read_recipe_file
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What the command line says of guard and teacher; without an address the built-in one is meant."""
+    """Either a file that says it all, or addresses; without an address the built-in one is meant. None: not said."""
 
-    mode: Literal["contextual", "template"] = "contextual"
+    recipe: Path | None = None
+    mode: str | None = None
     teacher_url: str | None = None
     teacher_model: str | None = None
-    temperature: float = 0.7
-    seed: int = 0
+    temperature: float | None = None
+    seed: int | None = None
     guard_url: str | None = None
     guard_model: str | None = None
-    concurrency: int = 64
-    timeout_seconds: float = 120.0
-    outage_patience_seconds: float = 600.0
+    attempts: int | None = None
+    concurrency: int | None = None
+    timeout_seconds: float | None = None
+    outage_patience_seconds: float | None = None
 
 
-@dataclass(slots=True)
-class Opened:
-    guard: Guard
-    teacher: Teacher | None
-    endpoints: list[PatientModel] = field(default_factory=list)
-
-    def paused_seconds(self) -> float | None:
-        """How long an endpoint has been away; None while all answer."""
-        return max((s for e in self.endpoints if (s := e.status.paused_seconds) is not None), default=None)
-
-
-@asynccontextmanager
-async def open_models(models: Models) -> AsyncIterator[Opened]:
-    """Open guard and teacher; a server is asked for its model's name where none was given.
+def recipe_of(models: Models) -> RecipeFile:
+    """Return the recipe that the command line names or spells out.
 
     Raises:
-        TeacherError: an address cannot be used, or serves several models and none was named.
+        RecipeError: the file cannot be used, or options say what only the file may.
+        ValidationError: an option has a value that it cannot have.
     """
-    settings = read_settings()
-    opened = Opened(BuiltinGuard(), None)
-    try:
-        if models.guard_url:
-            model, name = await _connect(models, models.guard_url, models.guard_model, settings.guard_api_key)
-            opened.endpoints.append(model)
-            opened.guard = LLMGuard(model, LLMGuardOptions(model=name, seed=models.seed), opened.guard)
-        if models.mode == "contextual" and models.teacher_url:
-            model, name = await _connect(models, models.teacher_url, models.teacher_model, settings.teacher_api_key)
-            opened.endpoints.append(model)
-            options = TeacherOptions(model=name, temperature=models.temperature, seed=models.seed)
-            opened.teacher = OpenAITeacher(model, options)
-        elif models.mode == "contextual":
-            opened.teacher = BuiltinTeacher()
-        yield opened
-    finally:
-        for endpoint in opened.endpoints:
-            await endpoint.close()
+    if models.recipe is None:
+        return RecipeFile.model_validate(_spelt_out(models))
+    said = [f.name for f in fields(models) if f.name != "recipe" and getattr(models, f.name) is not None]
+    if said:
+        options = ", ".join(f"--{name.removesuffix('_seconds').replace('_', '-')}" for name in said)
+        raise RecipeError(f"{models.recipe} says who guards and teaches: leave {options} out, or --recipe")
+    return read_recipe_file(models.recipe)
 
 
-async def _connect(models: Models, url: str, name: str | None, key: SecretStr | None) -> tuple[PatientModel, str]:
-    from reflectgen.llm.endpoint import EndpointOptions, open_client, with_patience  # the HTTP client is slow to import
-    from reflectgen.llm.served import only_model
+def guard_alone(recipe: RecipeFile) -> RecipeFile:
+    """Return a recipe with the guard and nobody else."""
+    policy = recipe.policy.model_copy(update={"mode": "template"})
+    return recipe.model_copy(update={"policy": policy, "judge": None})
 
-    options = EndpointOptions(
-        url=url,
-        concurrency=models.concurrency,
-        timeout_seconds=models.timeout_seconds,
-        outage_patience_seconds=models.outage_patience_seconds,
-    )
-    client = open_client(options, key)
-    try:
-        return with_patience(client, options), name or await only_model(client)
-    except BaseException:
-        await client.close()
-        raise
+
+def _spelt_out(models: Models) -> dict[str, Any]:
+    common = {
+        "concurrency": models.concurrency,
+        "timeout_seconds": models.timeout_seconds,
+        "outage_patience_seconds": models.outage_patience_seconds,
+    }
+    written: dict[str, Any] = {"endpoints": {}, "policy": _given(mode=models.mode, max_attempts=models.attempts)}
+    if models.guard_url:
+        written["endpoints"]["guard"] = _given(url=models.guard_url, model=models.guard_model, **common)
+        written["guard"] = {"use": ["guard"], **_given(seed=models.seed)}
+    if models.teacher_url:
+        written["endpoints"]["teacher"] = _given(url=models.teacher_url, model=models.teacher_model, **common)
+        written["teacher"] = {"use": ["teacher"], **_given(temperature=models.temperature, seed=models.seed)}
+    return written
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

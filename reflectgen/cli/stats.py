@@ -10,6 +10,7 @@ from rich.console import Console
 from reflectgen.cli import options as o
 from reflectgen.cli.summary import print_summary
 from reflectgen.jobs.folder import EXPORT, existing_job
+from reflectgen.jobs.recipe import Recipe
 from reflectgen.store.counts import count_job
 
 
@@ -23,8 +24,7 @@ def stats(
     if as_json:
         typer.echo(json.dumps({"state": job.state, "recipe_sha256": job.recipe_sha256, **counts.to_json()}))
         return
-    teacher = job.recipe["teacher"]
     console = Console(soft_wrap=True, highlight=False)
     state = "finished" if job.state == "finished" else "not finished; `reflectgen run` with the same options goes on"
     console.print(f"{folder}: {state}", style="bold", markup=False)
-    print_summary(console, counts, job.recipe["guard"]["model"], teacher["model"] if teacher else None, folder / EXPORT)
+    print_summary(console, counts, Recipe.model_validate(job.recipe), folder / EXPORT)

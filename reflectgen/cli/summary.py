@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from reflectgen.cli.display import VERDICT_STYLES
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
+from reflectgen.jobs.recipe import Recipe
 from reflectgen.store.counts import Counts
 
 ROADS = {
@@ -17,12 +18,13 @@ ROADS = {
     "asked_again": "accepted after asking again",
     "fallback": "template, because no answer was accepted",
     "template": "template, because nobody was asked",
+    "overruled": "template, because the guard's verdict is the more severe",
 }
 
 
-def print_summary(console: Console, counts: Counts, guard: str, teacher: str | None, export: Path) -> None:
+def print_summary(console: Console, counts: Counts, recipe: Recipe, export: Path) -> None:
     """Print what went in, what came of it, and which road each chunk took."""
-    for name, value in (*_lines(counts, guard, teacher), *_neutralised(export)):
+    for name, value in (*_lines(counts), *_roles(recipe), *_neutralised(export)):
         console.print(f"{name:<14}{value}", soft_wrap=True)
 
 
@@ -39,7 +41,13 @@ def _neutralised(export: Path) -> Iterator[tuple[str, str]]:
         )
 
 
-def _lines(counts: Counts, guard: str, teacher: str | None) -> Iterator[tuple[str, str]]:
+def _roles(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    yield "guard", escape(recipe.guard["model"])
+    teachers = [one["model"] for one in (recipe.teacher, *recipe.fallbacks) if one]
+    yield "teacher", escape(", then ".join(teachers) or "none: every reflection is the template of the guard's label")
+
+
+def _lines(counts: Counts) -> Iterator[tuple[str, str]]:
     in_balance = counts.num_rows == counts.num_documents + counts.num_rejected_rows
     ledger = "" if in_balance else "  [red](this does not add up: please report it)[/]"
     rows = f"{counts.num_documents:,} documents + {counts.num_rejected_rows:,} rejected{ledger}"
@@ -64,8 +72,8 @@ def _lines(counts: Counts, guard: str, teacher: str | None) -> Iterator[tuple[st
         yield "  tokens", f"{counts.prompt_tokens:,} in prompts, {counts.completion_tokens:,} in answers"
     if counts.num_guard_teacher_differences:
         yield "  differ", f"teacher and guard, on {counts.num_guard_teacher_differences:,} accepted reflections"
-    yield "guard", escape(guard)
-    yield "teacher", escape(teacher or "none: every reflection is the template of the guard's label")
+    if counts.num_reused:
+        yield "  reused", f"{counts.num_reused:,} answers of equal chunks, about {counts.tokens_saved:,} tokens saved"
 
 
 def _shares(counts: Mapping[str, int], total: int | None) -> str:

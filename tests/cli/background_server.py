@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.jobs.worlds import varied
 from tests.llm.fault_server import Asked, FaultServer, Respond, completion, http, models, serving
 
 
@@ -54,6 +55,6 @@ def good_answer(asked: Asked) -> bytes:
         "evidence": "",
         "verdict": "safe",
         "category": "none",
-        "rationale": f"a calm account of boats, of day {name}.",
+        "rationale": f"boats: {varied(name)}",
     }
     return http(200, completion(json.dumps(reflection)))

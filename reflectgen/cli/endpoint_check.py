@@ -1,0 +1,72 @@
+"""What `doctor` finds out about each endpoint of a recipe: what serves there, what it can do, how fast it answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+
+from pydantic import SecretStr
+
+from reflectgen.cli.finding import Finding
+from reflectgen.errors import TeacherError
+from reflectgen.jobs.recipe_file import RecipeFile
+from reflectgen.jobs.roles import keys_of
+from reflectgen.llm.completion import Completion, CompletionRequest
+from reflectgen.llm.endpoint import EndpointOptions
+from reflectgen.settings import Settings
+
+ASKED_FOR = {"type": "object", "properties": {"colour": {"type": "string", "enum": ["green", "blue"]}}}
+SCHEMA = ASKED_FOR | {"required": ["colour"], "additionalProperties": False}
+QUESTION = "Name the colour of grass, as JSON with one field, colour."
+
+
+async def check_endpoints(file: RecipeFile, settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what was found at each endpoint that a role uses, by name."""
+    keys = keys_of(file, settings, os.environ)
+    for name, options in file.endpoints.items():
+        if name in keys and options.transport != "vllm":
+            async for finding in _check(name, options, keys[name]):
+                yield finding
+
+
+async def _check(name: str, options: EndpointOptions, key: SecretStr | None) -> AsyncIterator[Finding]:
+    from reflectgen.llm.transport import open_transport  # the HTTP client is slow to import
+
+    what = f"endpoint {name}"
+    try:
+        transport = open_transport(options, key)
+    except TeacherError as error:
+        yield Finding(what, False, str(error))
+        return
+    try:
+        features = await transport.features()
+        served = [model.name for model in features.models]
+        model = options.model or (served[0] if served else "")
+        context = features.max_model_len(model)
+        kind = f"vLLM {features.version}".strip() if features.is_vllm else "an OpenAI-compatible server"
+        said = [f"{kind} at {transport.endpoint}", f"serves {', '.join(served) or 'no model that it lists'}"]
+        said += [f"context {context:,} tokens"] if context else []
+        said.append("several questions a call" if features.has_batch else "one question a call")
+        said.append("says how busy it is" if features.has_metrics else "does not say how busy it is")
+        yield Finding(what, True, "; ".join(said))
+        began = time.perf_counter()
+        completion = await transport.complete(_question(model))
+        yield _structured(what, completion, time.perf_counter() - began)
+    except TeacherError as error:
+        yield Finding(what, False, str(error))
+    finally:
+        await transport.close()
+
+
+def _question(model: str) -> CompletionRequest:
+    message = {"role": "user", "content": QUESTION}
+    return CompletionRequest((message,), model, seed=0, temperature=0.0, max_tokens=40, json_schema=SCHEMA)
+
+
+def _structured(what: str, completion: Completion, seconds: float) -> Finding:
+    keeps = completion.text.strip().startswith("{") and '"colour"' in completion.text
+    answered = f"answered in {seconds * 1000:,.0f} ms"
+    if keeps:
+        return Finding(what, True, f"{answered} and keeps to a JSON schema")
+    return Finding(what, False, f"{answered}, but not by the JSON schema: {completion.text[:60]!r}")

@@ -1,0 +1,88 @@
+"""`reflectgen regenerate`: ask about some chunks of a finished job once more, and about no others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reflectgen.cli import options as o
+from reflectgen.cli.models import Models, recipe_of
+from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_collector, work_until_stopped
+from reflectgen.errors import RecipeError
+from reflectgen.jobs.accounts import refuse_limits_without_prices
+from reflectgen.jobs.budget import Limits
+from reflectgen.jobs.folder import existing_job, job_folder, salt_of
+from reflectgen.jobs.recipe import Recipe, differences, job_recipe
+from reflectgen.jobs.recipe_file import RecipeFile
+from reflectgen.jobs.regenerate import open_again, read_conditions
+from reflectgen.jobs.roles import open_roles
+from reflectgen.jobs.run import Run
+from reflectgen.store import jobs, regenerations
+from reflectgen.store.counts import count_job
+
+KEPT = ("read", "chunks", "form", "formats")  # of the job's recipe, whatever the new one says
+
+
+def regenerate(
+    folder: o.Folder,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", "-w", help="KEY=VALUE, of verdict, category, road, guard, reason, prompt; all must hold."
+        ),
+    ] = None,
+    recipe: o.RecipePath = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many chunks it would be.")] = False,
+    max_cost: o.MaxCost = None,
+    max_tokens_total: o.MaxTokens = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Ask again about the chunks that --where selects; without it, go on with what was begun."""
+    conditions = read_conditions(where or [])
+    if dry_run:
+        with existing_job(folder) as (store, job), store.read() as connection:
+            num_chunks = regenerations.count(connection, job.id, conditions)
+        typer.echo(f"{num_chunks:,} chunks would be asked about again")
+        return
+    file = recipe_of(Models(recipe=recipe))
+    limits = Limits(max_cost, max_tokens_total)
+    asyncio.run(_regenerate(folder, conditions, file, limits, quiet))
+
+
+async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile, limits: Limits, quiet: bool) -> None:
+    with existing_job(folder):  # a wrong folder is said before a server is asked
+        pass
+    async with open_roles(file, cache_salt=salt_of(folder)) as roles:
+        spare_the_collector()
+        refuse_limits_without_prices(limits, roles)
+        with job_folder(folder) as store:
+            with store.read() as connection:
+                job = jobs.latest(connection)
+            assert job is not None
+            with o.checked():
+                begun_with = Recipe.model_validate(job.recipe)
+                recipe = job_recipe(file, roles, **{name: getattr(begun_with, name) for name in KEPT})
+            if conditions:
+                num_chunks = open_again(store, job, conditions, recipe)
+                typer.echo(f"{num_chunks:,} chunks are asked about again", err=True)
+            else:
+                _refuse_another_recipe(job, recipe)
+            with store.read() as connection:
+                job = jobs.latest(connection)
+            assert job is not None
+            task = Run(store, folder, recipe, roles, file.num_slots, limits=limits)
+            finished = await work_until_stopped(task, job, [], quiet)
+            with store.read() as connection:
+                counts = count_job(connection, job.id)
+    if not finished:
+        raise typer.Exit(say_how_to_go_on(task, counts))
+    print_end(task, counts, [])
+
+
+def _refuse_another_recipe(job: jobs.Job, recipe: Recipe) -> None:
+    changed = next(differences(job.recipe, recipe.model_dump(mode="json")), None)
+    if changed:
+        raise RecipeError(f"to go on, give the recipe that it was begun with ({changed})")

@@ -1,0 +1,78 @@
+"""A job at work in the terminal: its progress, Ctrl-C, and what is said at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+
+from reflectgen.cli.display import shown
+from reflectgen.cli.summary import print_summary
+from reflectgen.corpus.sources import Source
+from reflectgen.jobs.disagreements import DISAGREEMENTS
+from reflectgen.jobs.folder import EXPORT, REJECTS
+from reflectgen.jobs.run import Run, run_job
+from reflectgen.store import jobs
+from reflectgen.store.counts import Counts
+
+FINISH_SECONDS = 10.0  # what calls in flight are given after Ctrl-C
+STOPPED = 130
+LIMIT_REACHED = 9
+
+
+async def work_until_stopped(task: Run, job: jobs.Job, sources: Sequence[Source], quiet: bool) -> bool:
+    """Run to the end; Ctrl-C lets calls in flight end first, a second one does not wait for them."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    work = asyncio.ensure_future(run_job(task, job, sources, stop))
+
+    def on_signal() -> None:
+        if stop.is_set():
+            work.cancel()
+        stop.set()
+        loop.call_later(FINISH_SECONDS, work.cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    with shown(task.progress, task.roles.paused_seconds, quiet):
+        try:
+            return await work
+        except asyncio.CancelledError:
+            return False
+
+
+def spare_the_collector() -> None:
+    """Let Python's garbage collector leave alone what stays, and look less often: it finds next to nothing here."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def say_how_to_go_on(task: Run, counts: Counts) -> int:
+    """Say what a run that stopped early has done and how it goes on; return its exit code."""
+    done = f"{counts.num_reflections:,} of {counts.num_chunks:,} chunks read so far have their reflection"
+    if task.stopped_because:
+        typer.echo(f"stopped: {task.stopped_because}; {done}; raise the limit and run again to go on", err=True)
+        return LIMIT_REACHED
+    typer.echo(f"stopped: {done}; the same command goes on from there ({task.folder} keeps everything)", err=True)
+    return STOPPED
+
+
+def print_end(task: Run, counts: Counts, skipped: list[str]) -> None:
+    """Print what a finished run did, and where to look."""
+    console = Console(soft_wrap=True, highlight=False)
+    print_summary(console, counts, task.recipe, task.folder / EXPORT)
+    spent = task.progress.spent()
+    if spent.cost is not None and spent.tokens:
+        console.print(f"{'cost':<14}{spent.cost:,.4g}, retries and rejected answers included")
+    if skipped:
+        more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        console.print(f"skipped, of no kind that is read: {', '.join(skipped[:3])}{more}", markup=False)
+    if (task.folder / DISAGREEMENTS).exists():
+        console.print(f"where guard and teacher differ, a sample: {task.folder / DISAGREEMENTS}", markup=False)
+    if counts.num_rejected_rows:
+        console.print(f"rejected rows, each with its reason: {task.folder / REJECTS}", markup=False)
+    console.print(f"woven corpus: {task.folder / EXPORT}", style="bold", markup=False)
+    console.print(f"prove that nothing else changed: reflectgen verify {task.folder}", markup=False)
