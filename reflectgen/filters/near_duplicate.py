@@ -1,14 +1,16 @@
 """Reject a rationale that a job keeps writing with a word changed here and there.
 
-Like `RepeatedBoilerplate` this looks across a job: a final pass feeds it the accepted rationales in corpus order, so that
-the number of workers changes nothing. Candidates are found by MinHash and banding (Broder 1997; Leskovec, Rajaraman and
+Like `RepeatedBoilerplate` this looks across a job: a final pass feeds it the accepted rationales in corpus order, so
+that the number of workers changes nothing. Candidates are found by MinHash and banding (Broder 1997; Leskovec, Rajaraman and
 Ullman, Mining of Massive Datasets, chapter 3) and then compared exactly, so a rejection never rests on an estimate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from struct import Struct
 from typing import ClassVar, Final
 
 from reflectgen.filters.collapse_curve import CollapseCurve
@@ -20,6 +22,7 @@ from reflectgen.reflection.words import split_words
 _BANDS: Final = 8
 _ROWS: Final = 4
 _SEED: Final = 1
+_DIGEST: Final = Struct(f"<{_BANDS * _ROWS}L")
 
 
 @dataclass(slots=True)
@@ -30,7 +33,7 @@ class _Group:
     """
 
     joined: str
-    bands: tuple[bytes, ...]
+    bands: Sequence[bytes]
     texts: set[bytes] = field(default_factory=set)
 
 
@@ -40,8 +43,8 @@ class NearDuplicates:
     Two rationales are near-duplicates where the Jaccard similarity of their words and pairs of neighbouring words is at
     least `threshold`: in twelve words one may be another. The first of a group stands for it.
 
-    `max_groups` bounds the memory, at about 1.5 KB each: the group that was not met for longest is forgotten. So a template
-    that keeps coming back is known however long the job is, and a rationale that comes back after as many others that
+    `max_groups` bounds the memory, at about 1.5 KB each: the group that was not met for longest is forgotten. So a
+    template that keeps coming back is known however long the job is, and a rationale that comes back after as many others that
     are unlike it is new again.
     """
 
@@ -55,7 +58,7 @@ class NearDuplicates:
         self.max_groups = max_groups
         self.curve = CollapseCurve()
         self._groups: dict[int, _Group] = {}  # by number, the one met last at the end
-        self._bands: dict[bytes, int] = {}  # the newest group with that band
+        self._bands: list[dict[bytes, int]] = [{} for _ in range(_BANDS)]  # the newest group with that band
         self._num_groups = 0
 
     def decide(self, rationale: str, chunk_key: bytes) -> Decision:
@@ -78,40 +81,48 @@ class NearDuplicates:
             return ACCEPTED
         return reject(self.name, f"much like the rationale of {len(group.texts)} earlier chunks")
 
-    def _find(self, words: Sequence[str], bands: tuple[bytes, ...]) -> int | None:
+    def _find(self, words: Sequence[str], bands: Sequence[bytes]) -> int | None:
         """Return the most similar group; of equally similar ones, the oldest."""
-        numbers = sorted({self._bands[band] for band in bands if band in self._bands})
-        similarities = [(similarity(words, self._groups[number].joined.split()), -number) for number in numbers]
-        best, minus_number = max(similarities, default=(0.0, 0))
+        numbers = {known[band] for known, band in zip(self._bands, bands, strict=True) if band in known}
+        if not numbers:
+            return None
+        shingles = _shingles(words)
+        best, minus_number = max((_overlap(shingles, self._groups[n].joined), -n) for n in numbers)
         return -minus_number if best >= self.threshold else None
 
     def _add(self, group: _Group) -> None:
         if len(self._groups) >= self.max_groups:
             forgotten = next(iter(self._groups))
-            for band in self._groups.pop(forgotten).bands:
-                if self._bands.get(band) == forgotten:
-                    del self._bands[band]
+            for known, band in zip(self._bands, self._groups.pop(forgotten).bands, strict=True):
+                if known.get(band) == forgotten:
+                    del known[band]
         self._groups[self._num_groups] = group
-        self._bands |= dict.fromkeys(group.bands, self._num_groups)
+        for known, band in zip(self._bands, group.bands, strict=True):
+            known[band] = self._num_groups
         self._num_groups += 1
 
 
 def similarity(words: Sequence[str], other: Sequence[str]) -> float:
     """Return the Jaccard similarity, 0 to 1, of the words and pairs of neighbouring words; 1 for two without any."""
-    first, second = set(_shingles(words)), set(_shingles(other))
-    return len(first & second) / len(first | second) if first or second else 1.0
+    return _overlap(_shingles(words), " ".join(other))
 
 
-def _shingles(words: Sequence[str]) -> Iterator[str]:
-    yield from words
-    yield from map(" ".join, zip(words, words[1:], strict=False))
+def _overlap(shingles: set[str], joined: str) -> float:
+    others = _shingles(joined.split())
+    num_shared = len(shingles & others)
+    num_all = len(shingles) + len(others) - num_shared
+    return num_shared / num_all if num_all else 1.0
 
 
-def _bands_of(words: Sequence[str]) -> tuple[bytes, ...]:
+def _shingles(words: Sequence[str]) -> set[str]:
+    return {*words, *map(" ".join, pairwise(words))}
+
+
+def _bands_of(words: Sequence[str]) -> list[bytes]:
     from rensa import RMinHash
 
     minhash = RMinHash(_BANDS * _ROWS, _SEED)
     minhash.update(list(_shingles(words)))
-    digest = minhash.digest()
-    rows = (digest[start : start + _ROWS] for start in range(0, len(digest), _ROWS))
-    return tuple(bytes([band]) + b"".join(value.to_bytes(4, "big") for value in row) for band, row in enumerate(rows))
+    digest = _DIGEST.pack(*minhash.digest())
+    size = len(digest) // _BANDS
+    return [digest[start : start + size] for start in range(0, len(digest), size)]

@@ -89,7 +89,7 @@ class Reflecting:
             opened = _Open(shard)
             unsettled = self._unsettled(shard)
             while batch := list(islice(unsettled, LABEL_CHUNKS)):
-                if self._desk.reuse and self._teacher_costs:
+                if self._desk.reuse and not self._desk.reuse.all_at_hand:
                     self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
                 for works in self._parcels(batch if self._guard_costs else await self._label(batch)):
                     if self._stop.is_set() or not await self._admitted(works):

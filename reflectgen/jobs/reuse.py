@@ -16,18 +16,23 @@ class Reuse:
     """Knows the answers to earlier questions of a job, by the key of the request.
 
     Answers that were kept lately are at hand, older ones are looked up in the store, and who asks what another is
-    asking at this moment waits for that answer.
+    asking at this moment waits for that answer. With `is_new` the store holds no answer yet, so that nothing is looked
+    up before some are no longer at hand.
     """
 
-    def __init__(self, store: Store, job_id: int) -> None:
+    def __init__(
+        self, store: Store, job_id: int, *, is_new: bool = False, max_rows_at_hand: int = MAX_ROWS_AT_HAND
+    ) -> None:
         self._store = store
         self._job_id = job_id
+        self.all_at_hand = is_new
+        self._max_rows_at_hand = max_rows_at_hand
         self._at_hand: OrderedDict[bytes, ReflectionRow] = OrderedDict()
         self._being_asked: dict[bytes, asyncio.Future[None]] = {}
 
     def look_up(self, keys: Collection[bytes]) -> None:
         """Bring what the store knows of these questions to hand."""
-        unknown = [key for key in keys if key not in self._at_hand]
+        unknown = [] if self.all_at_hand else [key for key in keys if key not in self._at_hand]
         if unknown:
             with self._store.read() as connection:
                 for key, row in reflections.with_requests(connection, self._job_id, unknown).items():
@@ -55,5 +60,6 @@ class Reuse:
     def _bring(self, key: bytes, row: ReflectionRow) -> None:
         self._at_hand[key] = row
         self._at_hand.move_to_end(key)
-        if len(self._at_hand) > MAX_ROWS_AT_HAND:
+        if len(self._at_hand) > self._max_rows_at_hand:
             self._at_hand.popitem(last=False)
+            self.all_at_hand = False

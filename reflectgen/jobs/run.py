@@ -17,6 +17,7 @@ from reflectgen.filters.chain import from_spec
 from reflectgen.filters.checks import checks_from_spec
 from reflectgen.filters.near_duplicate import NearDuplicates
 from reflectgen.jobs.accounts import Accounts
+from reflectgen.jobs.aside import aside
 from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.committer import Committer
 from reflectgen.jobs.disagreements import write_disagreements
@@ -95,17 +96,18 @@ async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts:
     desk, roles = _desk(run, job), run.roles
     budget = Budget(run.limits, run.progress, accounts.spent)
     run.progress.spent = accounts.spent
-    reflecting = Reflecting(
-        run.store,
-        run.folder,
-        desk,
-        roles.guard,
-        slots=run.slots,
-        budget=budget,
-        stop=stop,
-        neighbours=run.recipe.shows_neighbours,
-    )
-    await reflecting.run(_shards(run, job, sources, stop))
+    with aside(roles.guard, is_wanted=run.asks_endpoints) as guard:
+        reflecting = Reflecting(
+            run.store,
+            run.folder,
+            desk,
+            guard,
+            slots=run.slots,
+            budget=budget,
+            stop=stop,
+            neighbours=run.recipe.shows_neighbours,
+        )
+        await reflecting.run(_shards(run, job, sources, stop))
     run.stopped_because = budget.reason
     if stop.is_set():
         return False
@@ -165,6 +167,7 @@ def _following(run: Run, shards: Iterator[corpus.Shard]) -> asyncio.Future[corpu
 def _desk(run: Run, job: jobs.Job) -> Desk:
     roles, recipe = run.roles, run.recipe
     taught = [teacher.provenance for teacher in roles.teachers]
+    asks_teachers = any(one.endpoint for one in taught)
 
     def keep(rows: Sequence[ReflectionRow]) -> None:
         with run.store.write() as connection:
@@ -178,11 +181,11 @@ def _desk(run: Run, job: jobs.Job) -> Desk:
         filters=from_spec(recipe.filters),
         checks=checks_from_spec(recipe.checks, roles),
         max_attempts=recipe.max_attempts,
-        committer=Committer(keep, in_thread=run.asks_endpoints),
+        committer=Committer(keep, in_thread=False),
         progress=run.progress,
         clock=run.clock,
         bridges=recipe.form.style == "hint",
-        reuse=Reuse(run.store, job.id) if any(one.endpoint for one in taught) else None,
+        reuse=Reuse(run.store, job.id, is_new=not run.progress.num_replies) if asks_teachers else None,
         teacher_keys=[one.key for one in taught],
         instructions=[teacher.instructions for teacher in roles.teachers],
     )

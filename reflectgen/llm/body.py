@@ -12,8 +12,24 @@ from reflectgen.llm.completion import CompletionRequest
 # What vLLM's batch route reads of what `extra` may hold: it ignores any other field, where the single route would not.
 # Source: BatchChatCompletionRequest in vllm/entrypoints/openai/chat_completion/protocol.py, vLLM 0.32.
 BATCH_FIELDS = frozenset(
-    "chat_template chat_template_kwargs echo frequency_penalty include_reasoning include_stop_str_in_output "
-    "logit_bias min_p presence_penalty priority repetition_penalty stop structured_outputs top_k top_p user".split()
+    [
+        "chat_template",
+        "chat_template_kwargs",
+        "echo",
+        "frequency_penalty",
+        "include_reasoning",
+        "include_stop_str_in_output",
+        "logit_bias",
+        "min_p",
+        "presence_penalty",
+        "priority",
+        "repetition_penalty",
+        "stop",
+        "structured_outputs",
+        "top_k",
+        "top_p",
+        "user",
+    ]
 )
 MAX_KEPT = 64  # a job asks with a handful of parameters; whoever seeds each question anew must not fill the memory
 
@@ -113,4 +129,3 @@ def _fields(request: CompletionRequest, cache_salt: str) -> dict[str, Any]:
     if cache_salt:
         fields["cache_salt"] = cache_salt
     return {key: value for key, value in {**request.extra, **fields}.items() if key != "messages"}
-

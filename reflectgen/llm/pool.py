@@ -17,7 +17,7 @@ from reflectgen.errors import (
     TeacherUnauthorized,
     TeacherUnavailable,
 )
-from reflectgen.llm.completion import ClassScores, Completion, CompletionRequest
+from reflectgen.llm.completion import Completion, CompletionRequest
 from reflectgen.llm.dispatch import Dispatch
 from reflectgen.llm.endpoint import EndpointOptions
 from reflectgen.llm.follow_load import follow_load

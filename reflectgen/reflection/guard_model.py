@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reflectgen.reflection.ngrams import Ints, Tokens, ngrams
+from reflectgen.reflection.ngrams import Ints, Tokens, character_weights, ngrams, word_ngrams
 
 Floats = NDArray[np.float64]
 
@@ -76,8 +76,8 @@ def load_model(path: Path) -> tuple[GuardModel, str]:
 def weigh(tokens: Tokens, model: GuardModel) -> Ints:
     """Return each token's weight: that of the n-grams that end in it."""
     # bincount adds in float64, which is exact here: every sum is a whole number far below 2**53.
-    weight = np.zeros(len(tokens))
-    for _, token, bucket in ngrams(tokens, model.class_table, model.bits):
+    weight = character_weights(tokens, model.weights, model.bits).astype(np.float64)
+    for _, token, bucket in word_ngrams(tokens, model.class_table, model.bits):
         weight += np.bincount(token, weights=model.weights[bucket], minlength=len(tokens))
     return weight.astype(np.int64)
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,12 @@ def class_table(classes: Sequence[Sequence[str]]) -> NDArray[np.uint8]:
 
 def ngrams(tokens: Tokens, table: NDArray[np.uint8], bits: int) -> Iterator[tuple[int, Ints, Ints]]:
     """Yield (kind, the token each n-gram ends in, its bucket below 2**bits) for every kind."""
+    yield from word_ngrams(tokens, table, bits)
+    yield from _character_ngrams(tokens, bits)
+
+
+def word_ngrams(tokens: Tokens, table: NDArray[np.uint8], bits: int) -> Iterator[tuple[int, Ints, Ints]]:
+    """Yield the same for all kinds but those of characters."""
     words = hash_words(tokens)
     last = np.arange(len(tokens))
     pair, triple = last[1:][_same_text(tokens, last, 1)], last[2:][_same_text(tokens, last, 2)]
@@ -119,7 +125,6 @@ def ngrams(tokens: Tokens, table: NDArray[np.uint8], bits: int) -> Iterator[tupl
     yield TRIGRAM, triple, _bucket(TRIGRAM, bits, words[triple], words[triple - 1], words[triple - 2])
     yield SKIP, triple, _bucket(SKIP, bits, words[triple], words[triple - 2])
     yield from _class_ngrams(tokens, table[_high_bits(words, CLASS_TABLE_BITS)], bits)
-    yield from _character_ngrams(tokens, bits)
 
 
 def _class_ngrams(tokens: Tokens, classes: NDArray[np.uint8], bits: int) -> Iterator[tuple[int, Ints, Ints]]:
@@ -137,20 +142,41 @@ def _class_ngrams(tokens: Tokens, classes: NDArray[np.uint8], bits: int) -> Iter
     yield CLASS_TRIPLE, classed[one], _bucket(CLASS_TRIPLE, bits, hashes[one], hashes[one - 1], hashes[one - 2])
 
 
+def character_weights(tokens: Tokens, weights: NDArray[Any], bits: int) -> Ints:
+    """Return what the n-grams of characters that end in each token weigh, by the `weights` of their buckets.
+
+    It is the sum that `ngrams` leads to, in a third of the time: most positions end an n-gram, so all are computed.
+    """
+    if not len(tokens):
+        return np.zeros(0, dtype=np.int64)
+    total = np.zeros(len(tokens.folded), dtype=np.int32)
+    for length, kind, rolled, is_one in _rolled(tokens.folded):
+        found = weights[_bucket(kind, bits, rolled)]
+        found *= is_one
+        total[length - 1 :] += found
+    sums: Ints = np.add.reduceat(total, tokens.start, dtype=np.int64)  # what follows a token is its own up to the next
+    return sums
+
+
 def _character_ngrams(tokens: Tokens, bits: int) -> Iterator[tuple[int, Ints, Ints]]:
     """Yield 3- to 5-grams of characters; a space may be their first or last, never between."""
-    letters = tokens.folded
-    index = np.arange(len(letters))
-    last_space = np.maximum.accumulate(np.where(letters == ord(" "), index, 0))
-    reach = index[1:] - last_space[:-1]  # of each character but the first, back to the last space before it
-    started = np.zeros(len(letters), dtype=np.int64)
+    started = np.zeros(len(tokens.folded), dtype=np.int64)
     started[tokens.start] = 1
     token = np.cumsum(started) - 1
+    for length, kind, rolled, is_one in _rolled(tokens.folded):
+        one = np.flatnonzero(is_one)
+        yield kind, token[one + length - 1], _bucket(kind, bits, rolled[one])
+
+
+def _rolled(letters: Hashes) -> Iterator[tuple[int, int, Hashes, Bools]]:
+    """Yield (length, kind, hash of the characters from each position on, whether these are an n-gram)."""
+    index = np.arange(len(letters), dtype=np.int32)
+    last_space = np.maximum.accumulate(np.where(letters == ord(" "), index, 0))
+    reach = index[1:] - last_space[:-1]  # of each character but the first, back to the last space before it
     rolled = letters[:-1] * _STEP + letters[1:]
     for length, kind in ((3, CHAR3), (4, CHAR4), (5, CHAR5)):
         rolled = rolled[:-1] * _STEP + letters[length - 1 :]
-        one = np.flatnonzero(reach[length - 2 :] >= length - 1)
-        yield kind, token[one + length - 1], _bucket(kind, bits, rolled[one])
+        yield length, kind, rolled, reach[length - 2 :] >= length - 1
 
 
 def _bucket(kind: int, bits: int, *hashes: Hashes) -> Ints:
@@ -162,7 +188,7 @@ def _bucket(kind: int, bits: int, *hashes: Hashes) -> Ints:
 
 
 def _high_bits(hashes: Hashes, bits: int) -> Ints:
-    return (hashes >> np.uint64(64 - bits)).astype(np.int64)
+    return (hashes >> np.uint64(64 - bits)).view(np.int64)  # far below 2**63
 
 
 def _same_text(tokens: Tokens, chosen: Ints, step: int) -> Bools:

@@ -114,10 +114,14 @@ def _one_line_at_least(value: str) -> str:
 
 def storable(text: str) -> str:
     """Return `text` without what a database or a UTF-8 file refuses: NUL and lone surrogates become U+FFFD."""
+    if text.isprintable():
+        return text
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def one_line(text: str) -> str:
     """Return `text` on one line: whitespace as single spaces, control characters and lone surrogates gone."""
     spaced = " ".join(text.split())  # first, for some control characters are whitespace
+    if spaced.isprintable():
+        return spaced
     return " ".join("".join(c for c in spaced if unicodedata.category(c) not in ("Cc", "Cs")).split())

@@ -48,8 +48,10 @@ def is_question(asked: Asked) -> bool:
 
 def good_answer(asked: Asked) -> bytes:
     """Answer as a teacher would that has something else to say of every chunk."""
-    if not is_question(asked):
+    if asked.path.endswith("/models"):
         return http(200, models("m"))
+    if not is_question(asked):
+        return http(404, {"error": "only chats here"})
     name = next(word for word in passage(asked).split() if word.startswith("s") and word[1:].isdigit())
     reflection = {
         "evidence": "",

@@ -72,7 +72,7 @@ def test_memory_stays_within_its_bound(fed: list[tuple[str, int]]) -> None:
     for subject, number in fed:
         near.decide(f"{subject} {number} " * 4, key(number))
     assert len(near._groups) <= 4
-    assert set(near._bands.values()) <= set(near._groups)
+    assert all(set(known.values()) <= set(near._groups) for known in near._bands)
 
 
 @given(st.lists(anything, max_size=20))

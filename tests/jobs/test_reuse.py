@@ -100,3 +100,16 @@ def test_a_cancelled_waiter_takes_nobody_with_it(store):
         assert await second == {"chunk": 1}
 
     asyncio.run(go())
+
+
+def test_a_new_jobs_questions_are_looked_up_once_they_are_no_longer_at_hand(store):
+    job_id = new_job(store)
+    reuse = Reuse(store, job_id, is_new=True, max_rows_at_hand=1)
+    first = answer(job_id, 0, request_key=b"k" * 16)
+    keep(store, first)
+    reuse.asked(b"k" * 16, first)
+    assert reuse.all_at_hand
+    reuse.asked(b"l" * 16, answer(job_id, 1, request_key=b"l" * 16))
+    assert not reuse.all_at_hand
+    reuse.look_up([b"k" * 16])
+    assert asyncio.run(reuse.find(b"k" * 16)) is not None

@@ -2,7 +2,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflectgen.reflection.ngrams import CLASS, CLASS_PAIR, class_table, hash_words, ngrams, tokenize
+from reflectgen.reflection.ngrams import (
+    CHAR3,
+    CHAR4,
+    CHAR5,
+    CLASS,
+    CLASS_PAIR,
+    character_weights,
+    class_table,
+    hash_words,
+    ngrams,
+    tokenize,
+)
 
 BITS = 20
 CLASSES = class_table([["cats", "dogs"], ["sleep", "bark"]])
@@ -77,3 +88,14 @@ def test_every_span_lies_in_its_text_and_spans_do_not_overlap(texts: list[str]) 
         text = int(tokens.text[token])
         assert behind[text] <= start < end <= len(texts[text])
         behind[text] = end
+
+
+@given(st.lists(st.text(max_size=200), max_size=6))
+def test_weights_of_characters_are_the_sum_over_the_ngrams_that_end_in_a_token(texts: list[str]) -> None:
+    tokens, bits = tokenize(texts), 12
+    weights = np.arange(1 << bits, dtype=np.int16) - 1500
+    expected = np.zeros(len(tokens), dtype=np.int64)
+    for kind, token, bucket in ngrams(tokens, class_table([]), bits):
+        if kind in (CHAR3, CHAR4, CHAR5):
+            np.add.at(expected, token, weights[bucket])
+    assert character_weights(tokens, weights, bits).tolist() == expected.tolist()
