@@ -11,10 +11,13 @@ from rich.console import Console
 
 from reflectgen import __version__
 from reflectgen.cli.chunk import chunk
+from reflectgen.cli.compare import compare
 from reflectgen.cli.doctor import doctor
 from reflectgen.cli.export import export
 from reflectgen.cli.label import label
+from reflectgen.cli.regenerate import regenerate
 from reflectgen.cli.run import run
+from reflectgen.cli.serve_teacher import serve_teacher
 from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
 from reflectgen.cli.verify import verify
@@ -27,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, stats, show, export, verify, chunk, label, doctor):
+for command in (run, stats, show, regenerate, export, verify, chunk, label, compare, doctor, serve_teacher):
     app.command()(command)
 
 

@@ -1,0 +1,1 @@
+"""Measuring: how good recipes, reflections and the models trained on them are."""
