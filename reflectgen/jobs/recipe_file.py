@@ -23,6 +23,10 @@ class GuardSection(BaseModel, extra="allow", frozen=True):
 
     use: list[str] = Field(default=[BUILTIN], min_length=1)
 
+    @property
+    def is_classifier(self) -> bool:
+        return self.options("any").format == "classifier"
+
     def options(self, model: str) -> LLMGuardOptions:
         return LLMGuardOptions(model=model, **(self.model_extra or {}))
 

@@ -94,14 +94,15 @@ async def open_roles(recipe: RecipeFile, *, cache_salt: str = "") -> AsyncIterat
         builtin = BuiltinGuard()
         roles = Roles(builtin)
 
-        async def bind(role: str, names: Sequence[str], key: SecretStr | None) -> Bound:
-            bound = await _bind(role, [recipe.endpoints[name] for name in names], key, cache_salt)
+        async def bind(role: str, names: Sequence[str], key: SecretStr | None, *, classifies: bool = False) -> Bound:
+            endpoints = [recipe.endpoints[name] for name in names]
+            bound = await _bind(role, endpoints, key, cache_salt, classifies=classifies)
             stack.push_async_callback(bound.pool.close)
             roles.bound.append(bound)
             return bound
 
         if recipe.guard.use != [BUILTIN]:
-            bound = await bind("guard", recipe.guard.use, settings.guard_api_key)
+            bound = await bind("guard", recipe.guard.use, settings.guard_api_key, classifies=recipe.guard.is_classifier)
             roles.guard = LLMGuard(bound.pool, recipe.guard.options(bound.model), builtin)
         if recipe.policy.mode != "template":
             for number, names in enumerate([recipe.teacher.use, *recipe.teacher.fallbacks]):
@@ -117,11 +118,13 @@ async def open_roles(recipe: RecipeFile, *, cache_salt: str = "") -> AsyncIterat
         yield roles
 
 
-async def _bind(role: str, options: Sequence[EndpointOptions], key: SecretStr | None, cache_salt: str) -> Bound:
+async def _bind(
+    role: str, options: Sequence[EndpointOptions], key: SecretStr | None, cache_salt: str, *, classifies: bool
+) -> Bound:
     from reflectgen.llm.pool import open_pool  # the HTTP client is slow to import
 
     keys = [_key_of(one, key, os.environ) for one in options]
-    pool, model = await open_pool(options, keys, cache_salt=cache_salt)
+    pool, model = await open_pool(options, keys, cache_salt=cache_salt, classifies=classifies)
     return Bound(role, pool, model, options)
 
 

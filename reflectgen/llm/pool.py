@@ -17,7 +17,8 @@ from reflectgen.errors import (
     TeacherUnauthorized,
     TeacherUnavailable,
 )
-from reflectgen.llm.completion import Completion, CompletionRequest
+from reflectgen.llm.classifier import ClassifierModel
+from reflectgen.llm.completion import ChatModel, Completion, CompletionRequest
 from reflectgen.llm.dispatch import Dispatch
 from reflectgen.llm.endpoint import EndpointOptions
 from reflectgen.llm.follow_load import follow_load
@@ -186,11 +187,15 @@ def _given_up(trouble: Trouble) -> RequestRejected:
 
 
 async def open_pool(
-    endpoints: Sequence[EndpointOptions], api_keys: Sequence[SecretStr | None], *, cache_salt: str = ""
+    endpoints: Sequence[EndpointOptions],
+    api_keys: Sequence[SecretStr | None],
+    *,
+    cache_salt: str = "",
+    classifies: bool = False,
 ) -> tuple[EndpointPool, str]:
     """Open the endpoints of one role, and return them as one model with the name under which they serve it.
 
-    An endpoint that is away is taken in as long as the name is known without it; the longest patience is the pool's.
+    With `classifies` they serve a classification model, see `classifier.py`. An endpoint that is away is taken in as long as the name is known without it; the longest patience is the pool's.
 
     Raises:
         TeacherError: an address or a key cannot be used, no endpoint answers, or they do not serve one model.
@@ -203,7 +208,8 @@ async def open_pool(
     except BaseException:
         await asyncio.gather(*(model.close() for model in models))
         raise
-    members = [Member(model, options.concurrency) for model, options in zip(models, endpoints, strict=True)]
+    asked: Sequence[ChatModel] = [ClassifierModel(model, name) for model in models] if classifies else models
+    members = [Member(model, options.concurrency) for model, options in zip(asked, endpoints, strict=True)]
     patience_seconds = max(options.outage_patience_seconds for options in endpoints)
     return EndpointPool(members, patience_seconds=patience_seconds), name
 

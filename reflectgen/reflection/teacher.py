@@ -188,7 +188,8 @@ def seed_of(recipe_seed: int, attempt: int, group: int = 0) -> int:
 
 def provenance_of(role: str, options: BaseModel, prompt_sha256: str, endpoint: str) -> Provenance:
     """Return who writes, from the options of a role: all that are not the model or the prompt count as sampling."""
-    sampling = options.model_dump(mode="json", exclude={"model", "prompt", "extra"})
+    others = options.model_dump(mode="json", exclude={"model", "prompt", "extra"})
+    sampling = {name: ", ".join(value) if isinstance(value, list) else value for name, value in others.items()}
     named = options.model_dump(mode="json", include={"model", "prompt", "extra"})
     if named["extra"]:
         sampling["extra"] = json.dumps(named["extra"], sort_keys=True)

@@ -40,7 +40,9 @@ def test_labels_come_in_the_order_of_their_chunks():
     by_text = {fenced("one"): SAFE, fenced("two"): HATE, fenced("three"): SAFE}
     labels = label(lambda asked: by_text[asked.messages[-1]["content"]], CHUNKS)
     assert [given.verdict for given in labels] == [Verdict.SAFE, Verdict.UNSAFE, Verdict.SAFE]
-    assert labels[1] == Label(Verdict.UNSAFE, Category.HATE, 0.95, "unsafe, hate")
+    assert (labels[1].verdict, labels[1].category, labels[1].score) == (Verdict.UNSAFE, Category.HATE, 0.95)
+    assert labels[1].native == "unsafe, hate"
+    assert labels[1].prompt_tokens and labels[1].completion_tokens
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,9 @@ def test_unparsable_answer_is_asked_for_again_with_another_seed_and_some_warmth(
 def test_chunk_that_stays_unparsable_gets_the_fallbacks_label_and_says_so():
     model = ScriptedModel(["I am\nnot sure."] * LABEL_TRIES)
     (given,) = label(model)
-    assert given == Label(BUILTIN.verdict, BUILTIN.category, BUILTIN.score, "unparsable: I am not sure.", BUILTIN.words)
+    assert (given.verdict, given.category, given.score) == (BUILTIN.verdict, BUILTIN.category, BUILTIN.score)
+    assert (given.native, given.words) == ("unparsable: I am not sure.", BUILTIN.words)
+    assert given.completion_tokens == LABEL_TRIES * len("I am not sure.".split())
     assert len(model.requests) == LABEL_TRIES
 
 
@@ -95,7 +99,14 @@ def test_guard_that_cannot_be_asked_is_an_error_and_leaves_no_call_behind(error)
 def test_provenance_names_the_model_the_prompt_and_the_sampling():
     provenance = guard([], seed=3).provenance
     assert (provenance.role, provenance.model, provenance.prompt) == ("guard", "m", "guard/generic")
-    assert provenance.sampling == {"temperature": 0.0, "max_tokens": 60, "seed": 3}
+    assert provenance.sampling == {
+        "format": "generic",
+        "controversial": "keep",
+        "classes": "",
+        "temperature": 0.0,
+        "max_tokens": 60,
+        "seed": 3,
+    }
     assert provenance.endpoint == "scripted"
 
 
@@ -103,3 +114,31 @@ def test_closing_closes_the_fallback_too():
     closing = guard([])
     asyncio.run(closing.close())
     assert closing._fallback.closed
+
+
+@pytest.mark.parametrize(
+    ("controversial", "verdict", "category"),
+    [
+        ("keep", Verdict.CONTROVERSIAL, Category.PRIVACY),
+        ("strict", Verdict.UNSAFE, Category.PRIVACY),
+        ("loose", Verdict.SAFE, Category.NONE),
+    ],
+)
+def test_controversial_is_read_as_the_recipe_says_and_the_native_label_stays(controversial, verdict, category):
+    asked = guard(["Safety: Controversial\nCategories: PII"], format="qwen3guard", controversial=controversial)
+    (given,) = asyncio.run(asked.label(CHUNKS[:1]))
+    assert (given.verdict, given.category, given.native) == (verdict, category, "Controversial: PII")
+    assert asked.provenance.key != guard([], format="qwen3guard", controversial="keep", seed=1).provenance.key
+
+
+def test_a_format_of_several_questions_costs_all_of_them():
+    model = ScriptedModel(["No", "Yes", "No", "No"])
+    (given,) = asyncio.run(guard(model, format="shieldgemma").label(CHUNKS[:1]))
+    assert given.verdict is Verdict.UNSAFE
+    assert given.completion_tokens == 4
+    assert len(model.requests) == 4
+
+
+def test_who_answered_is_kept():
+    (given,) = label([Completion(SAFE, endpoint="http://gpu-2")])
+    assert given.endpoint == "http://gpu-2"

@@ -13,7 +13,8 @@ from reflectgen.errors import RequestRejected, TeacherUnavailable
 from reflectgen.llm.completion import CompletionRequest
 from reflectgen.llm.vllm_engine import EngineOptions, VllmEngine
 from reflectgen.records import Category, Chunk, Label, Verdict
-from reflectgen.reflection.llm_guard import LABEL_SCHEMA, LLMGuard, LLMGuardOptions
+from reflectgen.reflection.guards.generic import LABEL_SCHEMA
+from reflectgen.reflection.llm_guard import LLMGuard, LLMGuardOptions
 from reflectgen.reflection.parse import Judged, read_as
 from reflectgen.reflection.teacher import OpenAITeacher, TeacherOptions
 from reflectgen.reflection.verdict_score import verdict_score
