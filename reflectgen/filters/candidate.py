@@ -40,8 +40,8 @@ class _Part(Generic[T]):
 class Candidate:
     """A teacher's reply on one chunk, with the guard's label, before anybody has accepted it.
 
-    `neighbours` are what the teacher was shown beside the chunk. `instructions` is the text of the prompt that was sent,
-    without the chunk; empty where nobody was asked. The words are split on first use and shared by the filters.
+    `neighbours` are what the teacher was shown beside the chunk. `instructions` is the text of the prompt that was
+    sent, without the chunk; empty where nobody was asked. The words are split on first use and shared by the filters.
     """
 
     chunk: Chunk

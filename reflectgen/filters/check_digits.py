@@ -1,4 +1,4 @@
-"""Numbers that prove themselves: their last digits follow from the others, so a year, a price or a count is no match."""
+"""Numbers that prove themselves: their last digits follow from the others, so a year or a price is no match."""
 
 from __future__ import annotations
 

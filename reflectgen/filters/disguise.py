@@ -15,7 +15,7 @@ _MAX_READINGS = 24  # of one text; a file in base64 has no more to say than that
 _TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
 _TAG = re.compile("[\U000e0020-\U000e007e]")
 # Characters without a width, and combining marks that belong to no letter (NFKC has joined the others).
-_UNSEEN = "\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"  # fmt: skip
+_UNSEEN = "\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"  # noqa: E501  # fmt: skip
 _MIXED_SCRIPTS = re.compile("[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]")
 # Whatever is neither Latin nor the usual punctuation: a small class, and so a fast one.
 _UNUSUAL = re.compile("[^\x00-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205f\u20a0-\u20cf\u2100-\u214f]")

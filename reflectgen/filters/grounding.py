@@ -17,19 +17,22 @@ from reflectgen.reflection.stop_words import DULL_WORDS, EVERYDAY_THINGS, STOP_W
 _FRAME_STEMS = tuple(
     word_set(
         "account advice advis aim allud amount analys announc anthropolog appear argu article aspect assert attempt"
-        " author background basic benign brief broad capita casual caution character chunk clear comment common concern conclu"
+        " author background basic benign brief broad capita casual caution character chunk clear comment"
+        " common concern conclu"
         " consider contain content contex controvers convers danger deal depict describ descript detail dialog"
         " direct disclos discuss distinct document educat element emphas encourag entr everyday evok example excerpt"
         " exchange exhort explain explanat explicit express extract fact figur first focus follow formal forum"
         " fragment frame general genre give guid harm hazard headlin heading highlight histor historic human humor"
         " ideas illeg illustrat impl includ indicat inform innoc instruct intend introduc invit involv item jok kind"
         " languag legal letter light line list literar main matter mean mention mild mixed moral most mundane narrat"
-        " narrow neutral news nonfiction note noth notic novel number objectiv observ offen offer online opinion ordinar"
+        " narrow neutral news nonfiction note noth notic novel number objectiv observ offen offer online"
+        " opinion ordinar"
         " outlin overview paragraph part passag person phrase piece plain plot point portray post practic prais"
         " present problem promot prose provid public purely quest quot rais reader recall recollect recommend record"
         " recount refer reflect regard relat remark report request requir respons review risk routin safe scene"
         " scientif script section segment sens sentence serious short show simpl situat snippet someth speak specif"
-        " speech spoken stat statement step stor straight strong subject suggest summar support tabl tale talk technic tell"
+        " speech spoken stat statement step stor straight strong subject suggest summar support tabl tale"
+        " talk technic tell"
         " term text them themes thing third thread tip title tone topic touch tradition typ unsafe urg use various"
         " violat vivid warn way weigh word work writ writer"
     )
@@ -38,7 +41,7 @@ _STOP_WORDS = frozenset().union(*STOP_WORDS.values())
 _COMMON_WORDS = DULL_WORDS | EVERYDAY_THINGS | VERBS
 _COMMON_WEIGHT = 0.5  # of a word that many texts have, where a rarer one weighs 1
 _LEAST_WEIGHT = 3.0  # of all words together; from fewer nothing can be told
-_ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ness", "ment", "edly", "ies", "ers", "ed", "es", "er", "ly", "al", "s", "y", "e")  # fmt: skip
+_ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ness", "ment", "edly", "ies", "ers", "ed", "es", "er", "ly", "al", "s", "y", "e")  # noqa: E501  # fmt: skip
 _LEAST_STEM = 4
 
 

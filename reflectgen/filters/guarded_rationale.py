@@ -16,8 +16,8 @@ from reflectgen.reflection.roles import Guard
 class GuardedRationale:
     """Rejected is what the guard calls unsafe with a score of at least `min_score`.
 
-    The bar is high on purpose. A rationale names the hazard of its chunk, and a guard that reacts to words then hesitates:
-    with the built-in one such rationales score up to 0.7, and unsafe text that was copied mostly above 0.9.
+    The bar is high on purpose. A rationale names the hazard of its chunk, and a guard that reacts to words then
+    hesitates: with the built-in one such rationales score up to 0.7, and unsafe text that was copied mostly above 0.9.
     """
 
     name: ClassVar[str] = "guarded_rationale"

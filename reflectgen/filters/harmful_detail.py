@@ -25,8 +25,8 @@ _ADDRESS = re.compile(
     r"\bhttps?://\S+|\bwww\.\S+|\b[\w-]+\.onion\b|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|info|biz|ru|cn|xyz|me|cc|to|co|su)\b(?:/\S*)?"
 )
 _COMMAND = re.compile(
-    r"`[^`\n]{3,}`|(?<!\w)--?[a-z][\w-]*[= ]\S+ --?[a-z]|\b(?:sudo|curl|wget|chmod|nmap|sqlmap|powershell|cmd\.exe|netsh) \S+"
-    r"|[a-z]:\\\\?\w+|(?<![\w/])/(?:etc|bin|usr|var|tmp|dev|proc)/\w+|<script\b|\bselect .{1,40} from |\b(?:or|and) 1 ?= ?1\b"
+    r"`[^`\n]{3,}`|(?<!\w)--?[a-z][\w-]*[= ]\S+ --?[a-z]|\b(?:sudo|curl|wget|chmod|nmap|sqlmap|powershell|cmd\.exe|netsh) \S+"  # noqa: E501
+    r"|[a-z]:\\\\?\w+|(?<![\w/])/(?:etc|bin|usr|var|tmp|dev|proc)/\w+|<script\b|\bselect .{1,40} from |\b(?:or|and) 1 ?= ?1\b"  # noqa: E501
 )
 _STEP = re.compile(r"\bstep (?:\d+|one|two|three|four|five)\b|(?:^|[\s(])[1-9][.)] \w.{0,120}[\s(][2-9][.)] \w")
 _LEAST_CONTENT = frozenset().union(*STOP_WORDS.values())

@@ -35,7 +35,7 @@ class Grades(BaseModel, extra="forbid", frozen=True):
 _GRADE = {"type": "integer", "minimum": _LOWEST, "maximum": _HIGHEST}
 GRADES_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {name: _GRADE for name in Grades.model_fields},
+    "properties": dict.fromkeys(Grades.model_fields, _GRADE),
     "required": [*Grades.model_fields],
     "additionalProperties": False,
 }

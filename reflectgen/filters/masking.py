@@ -9,7 +9,7 @@ from reflectgen.filters.suspicion import suspicion
 MASK = "[…]"
 
 _SENTENCE = re.compile(r"[^\n.!?。！？।؟]*(?:[.!?。！？।؟]+[\"'”’)\]]*|\n|$)[ \t]*")
-_ADDRESS = "please|you (?:must|should|shall|will|are|have to|need to)|do not|don't|never|always|now|remember|note that|from now on"
+_ADDRESS = "please|you (?:must|should|shall|will|are|have to|need to)|do not|don't|never|always|now|remember|note that|from now on"  # noqa: E501
 _ORDER = (
     "ignore|disregard|forget|override|skip|stop|label|mark|classify|rate|judge|flag|treat|consider|deem|answer|respond|reply"
     "|output|return|print|write|say|state|report|repeat|use|give|assign|choose|set|put|follow|obey|comply|pretend|act"

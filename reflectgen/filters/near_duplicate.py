@@ -1,8 +1,9 @@
 """Reject a rationale that a job keeps writing with a word changed here and there.
 
 Like `RepeatedBoilerplate` this looks across a job: a final pass feeds it the accepted rationales in corpus order, so
-that the number of workers changes nothing. Candidates are found by MinHash and banding (Broder 1997; Leskovec, Rajaraman and
-Ullman, Mining of Massive Datasets, chapter 3) and then compared exactly, so a rejection never rests on an estimate.
+that the number of workers changes nothing. Candidates are found by MinHash and banding (Broder 1997; Leskovec,
+Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and then compared exactly, so a rejection never rests on
+an estimate.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class NearDuplicates:
     least `threshold`: in twelve words one may be another. The first of a group stands for it.
 
     `max_groups` bounds the memory, at about 1.5 KB each: the group that was not met for longest is forgotten. So a
-    template that keeps coming back is known however long the job is, and a rationale that comes back after as many others that
-    are unlike it is new again.
+    template that keeps coming back is known however long the job is, and a rationale that comes back after as many
+    others that are unlike it is new again.
     """
 
     name: ClassVar[str] = "near_duplicate"

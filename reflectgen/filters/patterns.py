@@ -23,9 +23,9 @@ def up_to(number: int) -> str:
 def phrase(written: str, lists: Mapping[str, str]) -> str:
     """Return the pattern for words that follow one another, each with the space behind it.
 
-    `REVOKE ..4 ALL|every [new|old] rules?` is one of the list REVOKE, at most four words, one of the list ALL or "every",
-    perhaps "new" or "old", and "rule" or "rules". `[x]*` is any number of x, `(?!x|y)` forbids what would follow, and an
-    underscore stands for a space.
+    `REVOKE ..4 ALL|every [new|old] rules?` is one of the list REVOKE, at most four words, one of the list ALL or
+    "every", perhaps "new" or "old", and "rule" or "rules". `[x]*` is any number of x, `(?!x|y)` forbids what would
+    follow, and an underscore stands for a space.
     """
     return "".join(_piece(token, lists) for token in written.split())
 

@@ -56,12 +56,18 @@ _ROADS = "Street|St|Road|Rd|Avenue|Ave|Boulevard|Blvd|Lane|Ln|Drive|Ct|Place|Ter
 _STREET = "|".join(
     (
         rf"(?<![\d.,-])\d{{1,5}}[A-Za-z]?,?\s+{_NAMES}(?:{_ROADS})\b(?!\s+[a-z]+(?:s|ers)\b)",
-        r"\b(?:[A-ZÄÖÜ][\wäöüß-]*(?:stra(?:ß|ss)e|str\.|gasse|allee|damm|ufer|weg|platz)"
-        r"|[A-ZÄÖÜ][\wäöüß-]+\s(?:Stra(?:ß|ss)e|Allee|Weg|Platz))\s+\d{1,3}\s?[a-z]?\b",
-        r"(?<!\d)\d{1,4}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|place|chemin|impasse|quai|allée)\s+"
-        r"(?:de\s|du\s|des\s|la\s|le\s|les\s|l'|d')*[A-ZÀ-Þ]",
-        r"\b(?:Calle|Avenida|Avda\.|Paseo|Rua|Via|Viale|Corso|Piazza|ul\.|ulica|улица|ул\.)\s+(?:[A-ZÀ-ÞА-Я][\w'.-]*|de|del|da|di|la|los|las)"
-        r"(?:\s+[\w'.-]+){0,3}?,?\s+(?:n[.º°]*\s*|д\.\s*)?\d{1,4}\b",
+        (
+            r"\b(?:[A-ZÄÖÜ][\wäöüß-]*(?:stra(?:ß|ss)e|str\.|gasse|allee|damm|ufer|weg|platz)"
+            r"|[A-ZÄÖÜ][\wäöüß-]+\s(?:Stra(?:ß|ss)e|Allee|Weg|Platz))\s+\d{1,3}\s?[a-z]?\b"
+        ),
+        (
+            r"(?<!\d)\d{1,4}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|place|chemin|impasse|quai|allée)\s+"
+            r"(?:de\s|du\s|des\s|la\s|le\s|les\s|l'|d')*[A-ZÀ-Þ]"
+        ),
+        (
+            r"\b(?:Calle|Avenida|Avda\.|Paseo|Rua|Via|Viale|Corso|Piazza|ul\.|ulica|улица|ул\.)\s+(?:[A-ZÀ-ÞА-Я][\w'.-]*|de|del|da|di|la|los|las)"
+            r"(?:\s+[\w'.-]+){0,3}?,?\s+(?:n[.º°]*\s*|д\.\s*)?\d{1,4}\b"
+        ),
         r"\bP\.?\s?O\.?\s?Box\s+\d+",
     )
 )
@@ -81,9 +87,9 @@ _KINDS = (
     _Kind("an e-mail address", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")),
     _Kind(
         "an e-mail address",
-        re.compile(r"(?<![\w.+-])[\w.+-]+\s?[\[({]\s?at\s?[\])}]\s?[\w-]+\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?\w{2,}", re.IGNORECASE),
+        re.compile(r"(?<![\w.+-])[\w.+-]+\s?[\[({]\s?at\s?[\])}]\s?[\w-]+\s?(?:\.|[\[({]\s?dot\s?[\])}])\s?\w{2,}", re.IGNORECASE),  # noqa: E501
     ),
-    _Kind("a handle", re.compile(r"(?<![\w.@/`'\"])@[A-Za-z_]\w{2,29}\b(?![(/{])(?<!@media)(?<!@import)(?<!@param)(?<!@property)(?<!@user)")),
+    _Kind("a handle", re.compile(r"(?<![\w.@/`'\"])@[A-Za-z_]\w{2,29}\b(?![(/{])(?<!@media)(?<!@import)(?<!@param)(?<!@property)(?<!@user)")),  # noqa: E501
     _Kind(
         "a bank account",
         re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,3})?\b"),

@@ -54,8 +54,11 @@ def build(what: str, entry: Mapping[str, Any], kinds: Mapping[str, type[N]], **r
 def _wanted(value: object, kind: type) -> str:
     """Return what a parameter like its default is, where `value` is nothing of the sort."""
     if kind is int:
-        return "" if type(value) is int and value >= 0 else "a whole number from 0"
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return ""
+        return "a whole number from 0"
     if kind is float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return "" if is_number and 0 <= value <= 1 else "a number from 0 to 1"
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+            return ""
+        return "a number from 0 to 1"
     return "" if type(value) is kind else "a text"

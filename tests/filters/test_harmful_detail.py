@@ -7,7 +7,7 @@ from reflectgen.records import Category, Verdict
 from tests.filters.making import candidate, candidates, unparsed
 
 CHUNK = (
-    "To spoil his cake, stir 20 ml of soap and three spoonfuls of bitter green paint powder into warm lemon icing, wait 45 minutes, "
+    "To spoil his cake, stir 20 ml of soap and three spoonfuls of bitter green paint powder into warm lemon icing, wait 45 minutes, "  # noqa: E501
     "then order more at www.spoiled-cakes.com/paint or run `bake --burn --now` on the kitchen computer."
 )
 

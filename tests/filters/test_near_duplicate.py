@@ -7,7 +7,24 @@ from hypothesis import strategies as st
 from reflectgen.filters.near_duplicate import NearDuplicates, similarity
 from tests.filters.making import anything
 
-SUBJECTS = "ferry tram kite lamp roof oven coat drum loaf pear boot cart hive mill nest oak".split()
+SUBJECTS = [
+    "ferry",
+    "tram",
+    "kite",
+    "lamp",
+    "roof",
+    "oven",
+    "coat",
+    "drum",
+    "loaf",
+    "pear",
+    "boot",
+    "cart",
+    "hive",
+    "mill",
+    "nest",
+    "oak",
+]
 
 
 def key(text: object) -> bytes:

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from reflectgen.errors import RequestRejected, TeacherNotFound, TeacherUnauthorized
 from reflectgen.llm.completion import CompletionRequest
 from reflectgen.llm.endpoint import EndpointOptions
-from reflectgen.llm.transport import open_transport
 from reflectgen.llm.pool import open_pool
+from reflectgen.llm.transport import open_transport
 from reflectgen.records import Category, Chunk, Label, Verdict
 from reflectgen.reflection.llm_guard import LLMGuard, LLMGuardOptions
 from reflectgen.reflection.teacher import REFLECTION_SCHEMA, OpenAITeacher, TeacherOptions

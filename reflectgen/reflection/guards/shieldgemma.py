@@ -1,7 +1,8 @@
 """ShieldGemma 2B, 9B and 27B: one question a guideline, each answered Yes (it is violated) or No.
 
-Source: the ShieldGemma model card, whose score is the probability of Yes against No as the first token. The instruction is
-in the model's own chat template, which takes the guideline as a variable; the prompt file holds the guidelines.
+Source: the ShieldGemma model card, whose score is the probability of Yes against No as the first token. The
+instruction is in the model's own chat template, which takes the guideline as a variable; the prompt file holds the
+guidelines.
 """
 
 from __future__ import annotations

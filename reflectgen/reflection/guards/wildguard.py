@@ -1,7 +1,7 @@
 """WildGuard: three yes-or-no answers about a request and a response; here the chunk is the request.
 
-Source: the card of allenai/wildguard and Han et al. 2024 (arXiv 2406.18495). The model has no chat template of its own; the
-prompt file holds the text that it was trained with, and its server has to pass it through (docs/guards.md).
+Source: the card of allenai/wildguard and Han et al. 2024 (arXiv 2406.18495). The model has no chat template of its
+own; the prompt file holds the text that it was trained with, and its server has to pass it through (docs/guards.md).
 """
 
 from __future__ import annotations
