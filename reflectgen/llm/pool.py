@@ -195,10 +195,10 @@ async def open_pool(
 ) -> tuple[EndpointPool, str]:
     """Open the endpoints of one role, and return them as one model with the name under which they serve it.
 
-        With `classifies` they serve a classification model, see `classifier.py`. An endpoint that is away is taken in as long
-    as the name is known without it; the longest patience is the pool's.
+        With `classifies` they serve a classification model, see `classifier.py`. An endpoint that is away is taken in as
+    long as the name is known without it; the longest patience is the pool's.
 
-        Raises:
+    Raises:
             TeacherError: an address or a key cannot be used, no endpoint answers, or they do not serve one model.
     """
     models: list[Transport] = []

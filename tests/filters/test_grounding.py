@@ -10,42 +10,42 @@ from tests.filters.making import candidate, candidates, unparsed
 PAIRS = [
     (
         (
-            "The ferry left at noon. “We'll be late again,” said the cook, and nobody on deck contradicted him. The wind"
+            "The ferry left at noon. “We'll be late again,” said the cook, and nobody on deck contradicted him. The wind"  # noqa: E501
             " had turned, and the captain, who disliked being seen in a hurry, pretended to read the tide tables."
         ),
         "a scene on board a ferry whose cook complains of delays while the captain looks calm.",
     ),
     (
         (
-            "Chlorophyll in the leaves absorbs sunlight, and with its energy the plant turns water and carbon dioxide into"
+            "Chlorophyll in the leaves absorbs sunlight, and with its energy the plant turns water and carbon dioxide into"  # noqa: E501
             " sugar. Oxygen is what remains. At night the leaves breathe as animals do."
         ),
         "a classroom explanation of how plants make sugar from light.",
     ),
     (
         (
-            "In 1871 the council decided to build a second bridge, since the old one could not bear the carts of the new"
+            "In 1871 the council decided to build a second bridge, since the old one could not bear the carts of the new"  # noqa: E501
             " brickworks. It was paid for by a toll on every horse, and remained unpopular for thirty years."
         ),
         "the story of a town bridge, its funding by tolls and the people's dislike of it.",
     ),
     (
         (
-            "My grandmother kept bees behind the shed, and on summer evenings she spoke to them in a low voice about what"
+            "My grandmother kept bees behind the shed, and on summer evenings she spoke to them in a low voice about what"  # noqa: E501
             " had happened in the village. I was not allowed to listen."
         ),
         "a memory of a grandmother who told her bees the news.",
     ),
     (
         (
-            "Rinse the lentils, cover them with water and simmer for half an hour with a bay leaf. Fry onions in oil until"
+            "Rinse the lentils, cover them with water and simmer for half an hour with a bay leaf. Fry onions in oil until"  # noqa: E501
             " brown and stir them in with salt, vinegar and the chopped herbs."
         ),
         "a kitchen recipe for lentils with fried onions and vinegar.",
     ),
     (
         (
-            "The bill would lower the tax on small firms and raise it on imported steel. Its opponents warn that prices of"
+            "The bill would lower the tax on small firms and raise it on imported steel. Its opponents warn that prices of"  # noqa: E501
             " cars and fridges will rise; its friends say that mills will open again."
         ),
         "a report on the dispute over a tax bill, steel imports and rising prices.",
