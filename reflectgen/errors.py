@@ -45,6 +45,10 @@ class TeacherUnavailable(TeacherError):
     pass
 
 
+class TeacherGone(TeacherUnavailable):
+    """There was no answer at all: no connection, one that did not hold, or none in time."""
+
+
 class TeacherBusy(TeacherUnavailable):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)

@@ -13,6 +13,7 @@ from reflectgen import __version__
 from reflectgen.cli.chunk import chunk
 from reflectgen.cli.compare import compare
 from reflectgen.cli.doctor import doctor
+from reflectgen.cli.estimate import estimate
 from reflectgen.cli.export import export
 from reflectgen.cli.label import label
 from reflectgen.cli.regenerate import regenerate
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, stats, show, regenerate, export, verify, chunk, label, compare, doctor, serve_teacher):
+for command in (estimate, run, stats, show, regenerate, export, verify, chunk, label, compare, doctor, serve_teacher):
     app.command()(command)
 
 

@@ -71,6 +71,11 @@ class _Meter:
             parts.append(f"{duration((p.num_chunks - p.num_settled) / rate)} left")
         if p.num_replies:
             parts.append(f"{p.num_accepted / p.num_replies:.1%} accepted")
+        if p.num_reused:
+            parts.append(f"{p.num_reused:,} reused")
+        if (spent := p.spent()).tokens:
+            cost = "" if spent.cost is None else f", cost {spent.cost:,.4g}"
+            parts.append(f"{short(spent.tokens)} tokens{cost}")
         if p.num_rejected_rows:
             parts.append(f"{p.num_rejected_rows:,} rejected rows")
         text = Text(", ".join(parts))
@@ -89,3 +94,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def short(number: int) -> str:
+    """Say a large number in three digits: 812, 1.24 k, 35.1 M."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Message = dict[str, str]  # {"role": "system" or "user", "content": ...}
 
@@ -84,3 +84,10 @@ class ChatModel(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A model whose server can say how many tokens a text has."""
+
+    async def count_tokens(self, text: str, model: str) -> int | None: ...

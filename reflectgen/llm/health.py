@@ -107,7 +107,7 @@ class Health:
     def _note_life(self, member: Member, call: int) -> None:
         self.num_signs_of_life += 1
         if member.breaker.note_life(call):
-            member.last_error = None
+            member.last_error = self._paused_since = None
             if member.state is State.RESTING:
                 self._welcome(member)
 
@@ -150,7 +150,6 @@ class Health:
 
     def _welcome(self, member: Member) -> None:
         member.state, member.reason = State.READY, ""
-        self._paused_since = None
         self._dispatch.hand_out()
 
     async def _knock(self, member: Member) -> None:
@@ -159,13 +158,15 @@ class Health:
             num_knocks += 1
             # Until somebody has answered, the waits are short: a wrong address must be told soon.
             tries, error = (num_knocks, member.last_error) if self._answered else (2, None)
+            if self._answered is None and member.is_gone:
+                tries = member.num_first_failures
             await self._sleep(wait_after(tries, error, self._patience_seconds, self._rng))
             if self._end is not None or member.state is not State.RESTING:
                 return
             if self._answered is not None:
                 await self._knock_once(member, self._answered)
             elif member.is_usable:
-                self._welcome(member)
+                return self._welcome(member)  # the next failure begins another knock
 
     async def _knock_once(self, member: Member, request: CompletionRequest) -> None:
         member.num_outstanding += 1
@@ -180,8 +181,10 @@ class Health:
             self._dispatch.release(member)
 
     def _pause_if_none_is_ready(self) -> None:
-        if self._answered is None or self._paused_since is not None or any(m.is_ready for m in self._members):
+        if self._paused_since is not None or any(m.is_ready for m in self._members):
             return
+        if self._answered is None and not any(m.is_gone for m in self._members):
+            return  # a wrong address, for all that is known
         self._paused_since = self._clock()
         self.spawn(self._lose_patience(self._paused_since))
 

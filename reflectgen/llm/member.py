@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reflectgen.errors import TeacherUnavailable
+from reflectgen.errors import TeacherGone, TeacherUnavailable
 from reflectgen.llm.completion import ChatModel, Completion
 from reflectgen.llm.limiter import AdaptiveLimit
 from reflectgen.llm.outage import FIRST_TRIES, Breaker
@@ -10,10 +10,14 @@ from reflectgen.llm.status import EndpointStatus, State
 
 
 class Member:
-    """A model of a pool, with at most `concurrency` questions at once; until its first answer, with one."""
+    """A model of a pool, with at most `concurrency` questions at once; until its first answer, with one.
 
-    def __init__(self, model: ChatModel, concurrency: int = 64) -> None:
+    `was_seen`: its server has answered something, so that no answer from now on is an outage and no wrong address.
+    """
+
+    def __init__(self, model: ChatModel, concurrency: int = 64, *, was_seen: bool = False) -> None:
         self.model = model
+        self.was_seen = was_seen
         self.limit = AdaptiveLimit(concurrency)
         self.breaker = Breaker()
         self.state = State.READY
@@ -39,7 +43,14 @@ class Member:
     @property
     def is_usable(self) -> bool:
         """Whether it has answered, or may still turn out to be there."""
-        return self.state is not State.OUT and (self.num_answers > 0 or self.num_first_failures < FIRST_TRIES)
+        if self.state is State.OUT:
+            return False
+        return self.num_answers > 0 or self.num_first_failures < FIRST_TRIES or self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether a server that was there before the first question is not there now."""
+        return self.was_seen and isinstance(self.last_error, TeacherGone)
 
     @property
     def has_room(self) -> bool:

@@ -18,7 +18,7 @@ from reflectgen.errors import (
     TeacherUnavailable,
 )
 from reflectgen.llm.classifier import ClassifierModel
-from reflectgen.llm.completion import ChatModel, Completion, CompletionRequest
+from reflectgen.llm.completion import ChatModel, Completion, CompletionRequest, CountsTokens
 from reflectgen.llm.dispatch import Dispatch
 from reflectgen.llm.endpoint import EndpointOptions
 from reflectgen.llm.follow_load import follow_load
@@ -103,6 +103,19 @@ class EndpointPool:
             else:
                 outcome = await self._try(request, trouble)
         return outcome
+
+    async def count_tokens(self, text: str, model: str) -> int | None:
+        """Return the tokens of `text`, by the first endpoint whose server says; None where none does.
+
+        Raises:
+            TeacherError: one of them does not answer.
+        """
+        for member in self._members:
+            if isinstance(member.model, CountsTokens):
+                count = await member.model.count_tokens(text, model)
+                if count is not None:
+                    return count
+        return None
 
     async def close(self) -> None:
         """End what goes on in the background, and every question that waits; then close the members' models."""
@@ -195,22 +208,26 @@ async def open_pool(
 ) -> tuple[EndpointPool, str]:
     """Open the endpoints of one role, and return them as one model with the name under which they serve it.
 
-        With `classifies` they serve a classification model, see `classifier.py`. An endpoint that is away is taken in as
+    With `classifies` they serve a classification model, see `classifier.py`. An endpoint that is away is taken in as
     long as the name is known without it; the longest patience is the pool's.
 
     Raises:
-            TeacherError: an address or a key cannot be used, no endpoint answers, or they do not serve one model.
+        TeacherError: an address or a key cannot be used, no endpoint answers, or they do not serve one model.
     """
     models: list[Transport] = []
     try:
         for options, key in zip(endpoints, api_keys, strict=True):
             models.append(open_transport(options, key, cache_salt=cache_salt))
         name = await _one_name(models, endpoints)
+        were_seen = [bool(found.models) for found in await asyncio.gather(*(model.features() for model in models))]
     except BaseException:
         await asyncio.gather(*(model.close() for model in models))
         raise
     asked: Sequence[ChatModel] = [ClassifierModel(model, name) for model in models] if classifies else models
-    members = [Member(model, options.concurrency) for model, options in zip(asked, endpoints, strict=True)]
+    members = [
+        Member(model, options.concurrency, was_seen=seen)
+        for model, options, seen in zip(asked, endpoints, were_seen, strict=True)
+    ]
     patience_seconds = max(options.outage_patience_seconds for options in endpoints)
     return EndpointPool(members, patience_seconds=patience_seconds), name
 

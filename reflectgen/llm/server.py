@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from reflectgen.errors import TeacherError, TeacherNotFound, TeacherUnavailable
+from reflectgen.errors import TeacherError, TeacherGone, TeacherNotFound
 from reflectgen.llm.address import api_root
 from reflectgen.llm.answers import classes_in, models_in, one_line, tokens_in
 from reflectgen.llm.body import Body
@@ -49,11 +49,11 @@ class Server:
         """Return what the server answers, whatever its status.
 
         Raises:
-            TeacherUnavailable: it does not answer.
+            TeacherGone: it does not answer.
         """
         answer = await self._exchange(method, url, body, max_bytes)
         if isinstance(answer, NoAnswer):
-            raise TeacherUnavailable(self.refusals.without_key(answer.problem))
+            raise TeacherGone(self.refusals.without_key(answer.problem))
         return answer
 
     async def served_models(self) -> list[str]:

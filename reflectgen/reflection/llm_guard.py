@@ -78,6 +78,16 @@ class LLMGuard:
         sha256 = self._prompt.sha256 if self._prompt else ""
         return provenance_of("guard", self._options, sha256, self._model.endpoint)
 
+    @property
+    def num_questions(self) -> int:
+        """How many questions it asks about a chunk."""
+        return len(self._format.questions("", self._prompt))
+
+    def question_characters(self, chunk: Chunk) -> int:
+        """Return the characters of all that it asks about `chunk`."""
+        questions = self._format.questions(chunk.text, self._prompt)
+        return sum(len(message["content"]) for question in questions for message in question.messages)
+
     async def label(self, chunks: Sequence[Chunk]) -> list[Label]:
         """Return one label a chunk, in order. All are asked for at once; the endpoint bounds how many are in flight.
 

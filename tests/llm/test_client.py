@@ -9,6 +9,7 @@ from reflectgen.errors import (
     RequestRejected,
     TeacherBusy,
     TeacherError,
+    TeacherGone,
     TeacherNotFound,
     TeacherUnauthorized,
     TeacherUnavailable,
@@ -216,7 +217,7 @@ def test_huge_reply_is_not_read():
         return b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * (MAX_REPLY_BYTES + 1)
 
     error = failing(respond)
-    assert type(error) is TeacherUnavailable
+    assert type(error) is TeacherGone
     assert "more than 4 MiB" in str(error)
 
 
@@ -238,7 +239,7 @@ def test_packed_reply_is_not_unpacked():
 )
 def test_connection_that_breaks_or_talks_otherwise_is_unavailable(reply):
     error = failing(reply)
-    assert type(error) is TeacherUnavailable
+    assert type(error) is TeacherGone
     assert str(error).isprintable()
 
 

@@ -10,6 +10,7 @@ from reflectgen.errors import (
     RequestRejected,
     TeacherBusy,
     TeacherError,
+    TeacherGone,
     TeacherNotFound,
     TeacherUnauthorized,
     TeacherUnavailable,
@@ -249,6 +250,32 @@ def test_last_usable_endpoint_with_a_wrong_key_ends_the_run():
 def test_endpoint_with_a_wrong_key_does_not_end_a_run_that_waits_for_another():
     bench = Bench(away(10, 100), away(10, 10_000, TeacherUnauthorized("401")))
     assert bench.ask(*range(500)) == ["yes"] * 500
+
+
+def seen(bench):
+    """Let the bench's servers be ones that said what they serve, and have answered no question yet."""
+    for member in bench.members:
+        member.was_seen = True
+    return bench
+
+
+def test_server_that_was_seen_and_dies_before_its_first_answer_is_waited_for():
+    bench = seen(Bench(away(0, 120, TeacherGone("connection refused")), seconds=1.0))
+    assert bench.ask(*range(200)) == ["yes"] * 200
+    assert sum(at < 120 for at in bench.nodes[0].asked_at) <= 40
+    assert bench.pool.status.paused_seconds is None
+
+
+def test_server_that_was_seen_and_never_comes_back_ends_the_run_after_the_patience():
+    bench = seen(Bench(always(TeacherGone("connection refused")), patience=60))
+    assert kinds(bench.ask(*range(20))) == {TeacherUnavailable}
+    assert 60 <= bench.time.now < 80
+
+
+def test_server_that_was_seen_and_fails_every_question_is_no_outage():
+    bench = seen(Bench(always(DOWN)))
+    assert kinds(bench.ask(*range(20))) == {TeacherUnavailable}
+    assert bench.time.now < 30
 
 
 def test_endpoints_that_are_all_away_from_the_start_end_the_run_soon_and_are_all_named():

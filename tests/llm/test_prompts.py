@@ -21,7 +21,7 @@ def test_every_prompt_loads_and_takes_exactly_its_variables(name):
     values = {variable: f"<{variable}>" for variable in prompt.variables}
     messages = prompt.render(**values)
     written = "\n".join(message["content"] for message in messages)
-    assert values
+    assert values or name == "guard/shieldgemma"  # guidelines, which the model's own template puts the text beside
     assert all(value in written for value in values.values())
     with pytest.raises(PromptError):
         prompt.render(**values, one_too_many="x")
