@@ -23,7 +23,7 @@ from reflectgen.llm.vllm_server import VllmServer, reachable
 from reflectgen.settings import PREFIX, read_settings
 
 MOST_AT_ONCE = 4096  # that an endpoint's `concurrency` may say
-KEY_VARIABLE = "REFLECTGEN_TEACHER_API_KEY"
+KEY_VARIABLE, VLLM_KEY_VARIABLE = "REFLECTGEN_TEACHER_API_KEY", "VLLM_API_KEY"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -65,7 +65,7 @@ def serve_teacher(
     environ = server_environment(os.environ)
     _print_command(console, command, flags, left_out, install, options, environ)
     if not print_only:
-        if options.host not in LOOPBACK and "VLLM_API_KEY" not in environ:
+        if options.host not in LOOPBACK and VLLM_KEY_VARIABLE not in environ:
             console.print(f"other machines may ask it without a key: {KEY_VARIABLE} sets one", style="yellow")
         raise typer.Exit(asyncio.run(_serve(command, environ, options, console)))
 
@@ -76,11 +76,17 @@ def server_environment(environ: Mapping[str, str]) -> dict[str, str]:
     passed = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
     passed = {"VLLM_NO_USAGE_STATS": "1", **passed, "PYTHONUNBUFFERED": "1"}
     if settings.teacher_api_key is not None:
-        passed.setdefault("VLLM_API_KEY", settings.teacher_api_key.get_secret_value())
+        passed.setdefault(VLLM_KEY_VARIABLE, settings.teacher_api_key.get_secret_value())
     return passed
 
 
-def recipe_lines(options: ServeOptions, *, has_key: bool = False) -> str:
+def key_variable(environ: Mapping[str, str]) -> str | None:
+    """Return the variable of the user's that holds the key which the server asks for; None where it asks for none."""
+    said = (name for name in (VLLM_KEY_VARIABLE, KEY_VARIABLE) if environ.get(name, "").strip())
+    return next(said, None)
+
+
+def recipe_lines(options: ServeOptions, key_variable: str | None = None) -> str:
     """Return the lines of a recipe that make the server the teacher."""
     host = reachable(options.host)
     address = f"http://{f'[{host}]' if ':' in host else host}:{options.port}"
@@ -93,8 +99,8 @@ def recipe_lines(options: ServeOptions, *, has_key: bool = False) -> str:
     ]
     if options.gpus > 1:
         lines.append(f"num_gpus = {options.gpus}")
-    if has_key:
-        lines.append(f'key_variable = "{KEY_VARIABLE}"')
+    if key_variable is not None:
+        lines.append(f'key_variable = "{key_variable}"')
     return "\n".join([*lines, "", "[teacher]", f"use = [{json.dumps(endpoint)}]"])
 
 
@@ -112,13 +118,14 @@ async def _serve(command: list[str], environ: Mapping[str, str], options: ServeO
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it: the terminal may go
+            loop.add_signal_handler(number, end, number)
     server = VllmServer(
         command,
         options.host,
         options.port,
         environ=environ,
-        on_ready=_Greeting(recipe_lines(options, has_key="VLLM_API_KEY" in environ), console),
+        on_ready=_Greeting(recipe_lines(options, key_variable(os.environ)), console),
         on_output=_copy_to_stderr,
         on_event=lambda line: console.print(line, style="yellow", markup=False),
     )
@@ -179,5 +186,5 @@ def _print_command(
         )
     if options.extra:
         console.print(f"  {shlex.join(options.extra)}: yours", markup=False)
-    if "VLLM_API_KEY" in environ:
-        console.print("  the key that it asks for goes to it in VLLM_API_KEY")
+    if VLLM_KEY_VARIABLE in environ:
+        console.print(f"  the key that it asks for goes to it in {VLLM_KEY_VARIABLE}")

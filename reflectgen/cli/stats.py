@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import typer
 from rich.console import Console
@@ -12,6 +13,7 @@ from reflectgen.cli.summary import print_summary
 from reflectgen.jobs.folder import EXPORT, existing_job
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.store.counts import count_job
+from reflectgen.store.usage import usage_of
 
 
 def stats(
@@ -20,11 +22,15 @@ def stats(
 ) -> None:
     """Show what a job read, judged, accepted and rejected, and which road each chunk took."""
     with existing_job(folder) as (store, job), store.read() as connection:
-        counts = count_job(connection, job.id)
+        counts, used = count_job(connection, job.id), usage_of(connection, job.id)
     if as_json:
-        typer.echo(json.dumps({"state": job.state, "recipe_sha256": job.recipe_sha256, **counts.to_json()}))
+        said = {"state": job.state, "recipe_sha256": job.recipe_sha256, "usage": [*map(asdict, used)]}
+        typer.echo(json.dumps({**said, **counts.to_json()}))
         return
     console = Console(soft_wrap=True, highlight=False)
     state = "finished" if job.state == "finished" else "not finished; `reflectgen run` with the same options goes on"
     console.print(f"{folder}: {state}", style="bold", markup=False)
     print_summary(console, counts, Recipe.model_validate(job.recipe), folder / EXPORT)
+    for one in used:
+        tokens = f"{one.prompt_tokens:,} tokens in prompts, {one.completion_tokens:,} in answers"
+        console.print(f"{'used':<14}{one.role} at {one.endpoint}: {one.num_calls:,} calls, {tokens}", markup=False)

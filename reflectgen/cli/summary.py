@@ -68,6 +68,8 @@ def _lines(counts: Counts) -> Iterator[tuple[str, str]]:
         yield "answers", f"{counts.num_replies:,}, {counts.acceptance_rate:.1%} accepted"
     if counts.rejections:
         yield "  rejected", _shares(counts.rejections, None)
+    if counts.num_unscored:
+        yield "  unscored", f"{counts.num_unscored:,} accepted, though a check's model gave no usable answer"
     if counts.completion_tokens:
         yield "  tokens", f"{counts.prompt_tokens:,} in prompts, {counts.completion_tokens:,} in answers"
     if counts.num_guard_teacher_differences:

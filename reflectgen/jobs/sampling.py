@@ -59,10 +59,11 @@ class Reservoir:
         number, length = len(lengths), sum(lengths)
         if not length:
             return NOTHING
+        if number == self.num_documents:
+            known = float(sum(amounts))
+            return Total(known, known, known)
         ratio = sum(amounts) / length
         value = ratio * self.num_characters
-        if number == self.num_documents:
-            return Total(value, value, value)
         if number < 2:
             return Total(value, 0.0, math.inf)
         squares = sum((a - ratio * x) ** 2 for a, x in zip(amounts, lengths, strict=True)) / (number - 1)

@@ -166,7 +166,8 @@ class Health:
             if self._answered is not None:
                 await self._knock_once(member, self._answered)
             elif member.is_usable:
-                return self._welcome(member)  # the next failure begins another knock
+                self._welcome(member)
+                return  # the next failure begins another knock
 
     async def _knock_once(self, member: Member, request: CompletionRequest) -> None:
         member.num_outstanding += 1

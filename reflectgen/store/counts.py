@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from reflectgen.store.reflections import is_current
 from reflectgen.store.tables import reflection, rejected_row, shard, source
 
 STANDS = ("teacher", "asked_again")  # the roads of answers of a teacher's that stand
+UNSCORED = "unscored"  # the detail of an answer that a check accepted for want of a grade
 ASKED = (*STANDS, "overruled")  # and of one that does not
 
 
@@ -31,6 +32,7 @@ class Counts:
     num_replies: int = 0
     num_reused: int = 0  # of them, taken over from an equal chunk
     num_accepted: int = 0
+    num_unscored: int = 0  # accepted though a check had no usable answer
     prompt_tokens: int = 0
     completion_tokens: int = 0
     rejected_rows: dict[str, int] = field(default_factory=dict)  # by reason
@@ -112,18 +114,25 @@ def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
     columns = (reflection.c.road, reflection.c.reason)
     tokens = (func.sum(reflection.c.prompt_tokens), func.sum(reflection.c.completion_tokens))
     reused = func.sum(case((reflection.c.reused_from != "", 1), else_=0))
-    query = select(*columns, func.count(), reused, *tokens).where(reflection.c.job_id == job_id).group_by(*columns)
+    unscored = func.sum(case((and_(reflection.c.reason == "", reflection.c.detail == UNSCORED), 1), else_=0))
+    query = (
+        select(*columns, func.count(), reused, unscored, *tokens)
+        .where(reflection.c.job_id == job_id)
+        .group_by(*columns)
+    )
     rejections = Counter[str]()
-    num_replies = num_reused = prompt_tokens = completion_tokens = 0
-    for road, reason, number, taken_over, in_prompts, in_completions in connection.execute(query):
+    num_replies = num_reused = num_unscored = prompt_tokens = completion_tokens = 0
+    for road, reason, number, taken_over, not_scored, in_prompts, in_completions in connection.execute(query):
         num_replies += number if road in ASKED else 0
         num_reused += taken_over
+        num_unscored += not_scored
         prompt_tokens += in_prompts
         completion_tokens += in_completions
         rejections[reason] += number if reason else 0
     return {
         "num_replies": num_replies,
         "num_reused": num_reused,
+        "num_unscored": num_unscored,
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "rejections": _sorted(+rejections),

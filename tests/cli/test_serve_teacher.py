@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from reflectgen.cli.serve_teacher import recipe_lines, serve_teacher, server_environment
+from reflectgen.cli.serve_teacher import key_variable, recipe_lines, serve_teacher, server_environment
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.llm.vllm_flags import ServeOptions
 from tests.llm import fake_vllm
@@ -71,6 +71,28 @@ def test_a_signal_ends_the_server_with_all_its_processes(number, served, environ
     wait_until(lambda: not is_running(start["pid"]) and not is_running(start["child"]))
 
 
+def test_started_with_nohup_the_server_outlives_the_terminal(environment, tmp_path):
+    printed = tmp_path / "printed"
+    command = [*COMMAND, "org/model", "--port", str(free_port())]
+    with printed.open("w") as stdout:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        )
+        try:
+            wait_until(lambda: "ready" in printed.read_text() or process.poll() is not None)
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+            process.wait()
+    assert "SIGHUP" not in printed.read_text()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 def test_the_server_ends_when_reflectgen_is_killed(served, environment):
     process, _ = served
@@ -125,6 +147,20 @@ def test_the_key_reaches_the_server_in_its_environment_and_no_other_secret_does(
     assert "VLLM_API_KEY" not in server_environment({})
 
 
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({}, None),
+        ({"REFLECTGEN_TEACHER_API_KEY": "a"}, "REFLECTGEN_TEACHER_API_KEY"),
+        ({"VLLM_API_KEY": "b"}, "VLLM_API_KEY"),
+        ({"REFLECTGEN_TEACHER_API_KEY": "a", "VLLM_API_KEY": "b"}, "VLLM_API_KEY"),
+    ],
+)
+def test_the_recipe_names_the_variable_that_holds_the_key_which_the_server_asks_for(environ, named):
+    assert key_variable(environ) == named
+    assert server_environment(environ).get("VLLM_API_KEY") == (environ[named] if named else None)
+
+
 def test_usage_statistics_are_off_unless_the_user_says_otherwise():
     assert server_environment({})["VLLM_NO_USAGE_STATS"] == "1"
     assert server_environment({"VLLM_NO_USAGE_STATS": "0"})["VLLM_NO_USAGE_STATS"] == "0"
@@ -136,7 +172,7 @@ def test_usage_statistics_are_off_unless_the_user_says_otherwise():
 )
 def test_the_recipe_is_one_whatever_the_name_and_address(host, address):
     options = ServeOptions(model="m", name='org/Käse "7B".v2', host=host, port=8123, gpus=4, max_num_seqs=2048)
-    recipe = RecipeFile.model_validate(tomllib.loads(recipe_lines(options, has_key=True)))
+    recipe = RecipeFile.model_validate(tomllib.loads(recipe_lines(options, "REFLECTGEN_TEACHER_API_KEY")))
     (endpoint,) = recipe.endpoints.values()
     assert endpoint.url == f"http://{address}:8123"
     assert endpoint.model == options.name

@@ -104,3 +104,11 @@ def test_counts_tell_replies_from_templates_and_balance(store):
     assert counts.verdicts == {"safe": 2, "unsafe": 1}
     assert counts.num_guard_teacher_differences == 1
     assert not counts.balanced  # one document, no row read
+
+
+def test_what_a_check_could_not_grade_is_counted_apart(store):
+    job_id = new_job(store)
+    rejected = {"reason": "judge", "detail": "unscored"}  # no such thing, and not counted if there were
+    keep(store, answer(job_id, 0, detail="unscored"), answer(job_id, 1), answer(job_id, 2, **rejected))
+    with store.read() as connection:
+        assert count_job(connection, job_id).num_unscored == 1

@@ -1,0 +1,48 @@
+"""`reflectgen estimate` at a user's terminal."""
+
+import json
+
+from reflectgen.cli import main
+from tests.cli.background_server import background, good_answer
+from tests.cli.conftest import EXAMPLES
+
+
+def test_the_built_in_recipe_costs_nothing_and_says_how_much_there_is(capsys):
+    assert main(["estimate", str(EXAMPLES / "corpus")]) == 0
+    said = capsys.readouterr().out
+    assert "looked at all of them" in said
+    assert "no endpoint is asked" in said
+
+
+def test_the_number_of_chunks_is_that_of_a_run(finished, capsys):
+    assert main(["estimate", str(EXAMPLES / "corpus"), str(EXAMPLES / "bad_rows.jsonl"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["stats", str(finished), "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert found["chunks"]["value"] == counts["num_chunks"]
+    assert found["num_documents"] == counts["num_documents"]
+
+
+def test_a_teacher_behind_an_endpoint_has_calls_tokens_and_a_price(tmp_path, capsys):
+    async def respond(asked):
+        return good_answer(asked)
+
+    corpus, recipe = tmp_path / "c.jsonl", tmp_path / "r.toml"
+    rows = ({"text": f"Chunk s{n} speaks calmly of boats and of gulls."} for n in range(40))
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with background(respond) as server:
+        recipe.write_text(
+            f'[endpoints.e]\nurl = "{server.url}"\nprice_per_million_prompt_tokens = 0.5\n[teacher]\nuse = ["e"]\n',
+            encoding="utf-8",
+        )
+        assert main(["estimate", str(corpus), "--recipe", str(recipe), "--ask", "5"]) == 0
+    said = capsys.readouterr().out
+    for part in ("teacher: calls", "teacher: prompt tokens", "teacher: cost", "asked 5: 5 usable", "note: "):
+        assert part in said
+
+
+def test_no_document_is_an_error_in_one_line(tmp_path, capsys):
+    file = tmp_path / "c.jsonl"
+    file.write_text('{"words": 1}\n', encoding="utf-8")
+    assert main(["estimate", str(file)]) == 3
+    assert "--text-field" in capsys.readouterr().err
