@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -36,8 +37,9 @@ def run_measured(
     """
     began = time.perf_counter()
     environ = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environ or {})
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True)
-    too_long = threading.Timer(seconds, process.kill)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True, start_new_session=True)
+    # The whole group: a child that is left would hold the pipe open, and be read from for ever.
+    too_long = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
     too_long.start()
     assert process.stdout is not None
     printed = process.stdout.read()
