@@ -10,7 +10,7 @@ import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_collector, work_until_stopped
+from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.errors import RecipeError
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
@@ -56,7 +56,7 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
     with existing_job(folder):  # a wrong folder is said before a server is asked
         pass
     async with open_roles(file, cache_salt=salt_of(folder)) as roles:
-        spare_the_collector()
+        spare_the_loop()
         refuse_limits_without_prices(limits, roles)
         with job_folder(folder) as store:
             with store.read() as connection:

@@ -11,7 +11,7 @@ import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_collector, work_until_stopped
+from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.corpus.sources import Source, find_sources
@@ -100,7 +100,7 @@ async def _run(
     quiet: bool,
 ) -> None:
     async with open_roles(file, cache_salt=salt_of(out)) as roles:
-        spare_the_collector()
+        spare_the_loop()
         refuse_limits_without_prices(limits, roles)
         with o.checked():
             recipe = job_recipe(file, roles, **settings)

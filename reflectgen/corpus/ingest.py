@@ -17,6 +17,7 @@ from reflectgen.store import Store, corpus, jobs
 # A shard is the unit that is held in memory, handed to a worker and lost at most: small enough for all three.
 SHARD_BYTES = 4 << 20
 SHARD_ROWS = 4096
+FIRST_SHARDS = 4  # of a sixteenth, an eighth and so on: the first question is asked when the first of them is written
 LOOK_UP_ROWS = 256  # ids are looked up in the store so many at a time
 
 
@@ -41,8 +42,13 @@ class _Batch:
     finished: set[int] = field(default_factory=set)
     num_bytes: int = 0
 
-    def full(self) -> bool:
-        return self.num_bytes >= SHARD_BYTES or len(self.documents) + len(self.rejected) >= SHARD_ROWS
+    def full(self, number: int) -> bool:
+        """Whether it is as large as shard `number` is to be."""
+        smaller = max(FIRST_SHARDS - number, 0)
+        return (
+            self.num_bytes >= SHARD_BYTES >> smaller
+            or len(self.documents) + len(self.rejected) >= SHARD_ROWS >> smaller
+        )
 
 
 def ingest(
@@ -67,7 +73,7 @@ def ingest(
             _sort_out(store, job_id, row, num_rows, rows, batch)
             num_rows += len(rows)
             batch.num_rows[row.number] = num_rows
-            if batch.full():
+            if batch.full(number):
                 yield from _keep(store, job_id, number, batch, chunker, folder)
                 number, batch = number + bool(batch.documents), _Batch()
         batch.num_rows[row.number] = num_rows
