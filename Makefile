@@ -55,9 +55,9 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[dev]'
+	$(PIP) install -c constraints.txt -e '.[dev,service]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.train: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[dev,train]'
+	$(PIP) install -c constraints.txt -e '.[dev,service,train]'
 	@touch $@ $(VENV)/.dev $(VENV)/.core

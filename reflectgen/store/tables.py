@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData(
@@ -44,8 +45,14 @@ job = Table(
     Column("code_version", Text, nullable=False),
     Column("created_at", Float, nullable=False),  # seconds since 1970, UTC
     Column("finished_at", Float),
+    Column("public_id", Text),  # the job's name in the service; null: a job of one machine's folder
+    Column("key_id", Text),  # the API key that submitted it
+    Column("request", Text),  # JSON, what was submitted: sections of the recipe, settings, limits, corpus, metadata
+    Column("hold", Text, nullable=False, server_default=""),  # why nobody works on it: paused, cancelled or failed
+    Column("error", Text, nullable=False, server_default=""),  # what led to the hold, in one line
     CheckConstraint("state IN ('running', 'finished')", name="state"),
 )
+Index(None, job.c.public_id, unique=True)
 
 source = Table(
     "source",
@@ -133,6 +140,112 @@ regeneration = Table(
     Column("conditions", Text, nullable=False),  # JSON object
     Column("recipe", Text, nullable=False),  # JSON, the one that was replaced
     Column("num_chunks", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The ledger of the service: one row is one piece of a job that a worker claims, works on under a lease, and ends once.
+task = Table(
+    "task",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("job.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("number", Integer, nullable=False),  # of the shard or the export; 0 where a job has one of the kind
+    Column("state", Text, nullable=False),
+    Column("token", Integer, nullable=False),  # grows with every claim; who holds an older one may write no more
+    Column("owner", Text, nullable=False),  # host and process of the newest claim
+    Column("lease_expires_at", Float, nullable=False),  # by the database's clock, as are the other times
+    Column("not_before", Float, nullable=False),
+    Column("dispatched_at", Float, nullable=False),  # when its doorbell was rung last; 0: not since it became ready
+    Column("num_attempts", Integer, nullable=False),  # claims since anything of it was last committed
+    Column("error", Text, nullable=False),  # what ended the last attempt
+    Column("created_at", Float, nullable=False),
+    Column("ended_at", Float),
+    UniqueConstraint("job_id", "kind", "number"),
+    CheckConstraint("kind IN ('plan', 'reflect', 'review', 'export')", name="kind"),
+    CheckConstraint("state IN ('ready', 'leased', 'done', 'quarantined')", name="state"),
+)
+Index(None, task.c.state, task.c.kind, task.c.not_before)
+
+# What happened to a job, in order, for those who follow it.
+event = Table(
+    "event",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 1, without gaps
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON object
+    Column("created_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A corpus that was uploaded, or named under an allowed root.
+corpus = Table(
+    "corpus",
+    metadata,
+    Column("public_id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("num_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),  # of an upload; empty where it lies at its owner's place
+    Column("created_at", Float, nullable=False),
+)
+
+# An export that was asked for; its task of the same number makes it.
+export = Table(
+    "export",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("options", Text, nullable=False),  # JSON: formats and form
+    Column("folder", Text, nullable=False),  # within the job's; empty until it is whole
+    Column("manifest_sha256", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    sqlite_with_rowid=False,
+)
+
+# What a person said of a reflection. A rejection is also a revision of the reflection, which exports honour.
+review = Table(
+    "review",
+    metadata,
+    *(Column(name, Integer, primary_key=True) for name in ("job_id", "shard", "document", "chunk", "revision")),
+    Column("number", Integer, primary_key=True),  # several may look at one revision
+    Column("is_accepted", Boolean, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
+    sqlite_with_rowid=False,
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Text, primary_key=True),  # the public part
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON list
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
+    Column("revoked_at", Float),
+)
+
+# The answer to a request that carried an Idempotency-Key, so that a repeated one gets the same.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),  # SHA-256 of the canonical body
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),  # JSON
     Column("created_at", Float, nullable=False),
     sqlite_with_rowid=False,
 )

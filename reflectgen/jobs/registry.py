@@ -1,0 +1,72 @@
+"""What a service's operator offers: endpoints by name, and recipes that use them. A job names, it never addresses."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from reflectgen.errors import RecipeError
+from reflectgen.jobs.recipe_file import GuardSection, JudgeSection, PolicySection, RecipeFile, TeacherSection
+from reflectgen.llm.endpoint import EndpointOptions
+
+
+class RecipeSections(BaseModel, extra="forbid", frozen=True):
+    """A recipe without addresses: its roles use endpoints of the registry by name, or the built-in ones."""
+
+    guard: GuardSection = GuardSection()
+    teacher: TeacherSection = TeacherSection()
+    judge: JudgeSection | None = None
+    policy: PolicySection = PolicySection()
+
+
+class Registry(BaseModel, extra="forbid", frozen=True):
+    """The operator's file. Without one there are the built-in guard and teacher, and the recipe `builtin`."""
+
+    endpoints: dict[str, EndpointOptions] = Field(default_factory=dict)
+    recipes: dict[str, RecipeSections] = Field(default_factory=lambda: {"builtin": RecipeSections()})
+
+    def recipe_file(self, sections: RecipeSections) -> RecipeFile:
+        """Return `sections` with the addresses of the endpoints that they use.
+
+        Raises:
+            RecipeError: an endpoint is not in the registry, or a setting cannot be.
+        """
+        try:
+            return RecipeFile(endpoints=self.endpoints, **_written(sections))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise RecipeError(f"the recipe: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _written(sections: RecipeSections) -> dict[str, Any]:
+    return sections.model_dump(exclude_unset=True)
+
+
+def read_registry(path: Path | None) -> Registry:
+    """Read the operator's file.
+
+    Raises:
+        RecipeError: it cannot be read, or one of its recipes uses an endpoint that is not there.
+    """
+    if path is None:
+        return Registry()
+    try:
+        with path.open("rb") as file:
+            registry = Registry.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise RecipeError(f"the registry {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"the registry {path} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"the registry {path}: {where}: {first['msg']}") from error
+    for name, sections in registry.recipes.items():
+        try:
+            registry.recipe_file(sections)
+        except RecipeError as error:
+            raise RecipeError(f"the registry {path}: recipes.{name}: {error}") from error
+    return registry
