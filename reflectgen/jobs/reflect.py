@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from reflectgen.jobs.budget import Budget
 from reflectgen.jobs.committer import Committer
@@ -51,6 +53,7 @@ class Reflecting:
         budget: Budget,
         stop: asyncio.Event,
         neighbours: bool = False,
+        also_finish: Callable[[Connection, corpus.Shard], None] | None = None,
     ) -> None:
         self._store = store
         self._folder = folder
@@ -61,6 +64,7 @@ class Reflecting:
         self._budget = budget
         self._stop = stop
         self._neighbours = neighbours
+        self._also_finish = also_finish  # what else belongs into the transaction that ends a shard
         self._known_labels: dict[str, Label] = {}
         # Where no call is waited for, a second slot would have nothing to do.
         self._slots = slots if self._guard_costs or self._teacher_costs else 1
@@ -221,6 +225,8 @@ class Reflecting:
             if settled != shard.num_chunks:
                 raise RuntimeError(f"shard {shard.number} has {shard.num_chunks} chunks but {settled} reflections")
             corpus.mark_reflected(connection, job_id, shard.number)
+            if self._also_finish:
+                self._also_finish(connection, shard)
 
 
 def _neighbours(chunks: Sequence[Chunk], chunk: Chunk) -> Neighbours:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from reflectgen.store.clock import db_now
 from reflectgen.store.tables import job, metadata, source
 
 
@@ -22,6 +23,12 @@ class Job:
     recipe_sha256: str
     code_version: str
     created_at: float
+    public_id: str | None = None
+    key_id: str | None = None
+    request: dict[str, Any] | None = None
+    hold: str = ""
+    error: str = ""
+    finished_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +68,71 @@ def create(
     return job_id
 
 
+def submit(connection: Connection, public_id: str, key_id: str, request: Mapping[str, Any], code_version: str) -> int:
+    """Add a job of the service, of which no more is known than what was submitted; return its id."""
+    values = {
+        "state": "running",
+        "ingested": False,
+        "inputs": "[]",
+        "recipe": "{}",
+        "recipe_sha256": "",
+        "code_version": code_version,
+        "created_at": db_now(),
+        "public_id": public_id,
+        "key_id": key_id,
+        "request": json.dumps(request),
+    }
+    job_id: int = connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one()
+    return job_id
+
+
+def settle_recipe(
+    connection: Connection,
+    job_id: int,
+    inputs: Sequence[str],
+    recipe: Mapping[str, Any],
+    sha256: str,
+    found: Sequence[SourceRow],
+) -> None:
+    """Note what a submitted job reads and how, once its models and sources are known."""
+    values = {"inputs": json.dumps(list(inputs)), "recipe": json.dumps(recipe), "recipe_sha256": sha256}
+    connection.execute(update(job).where(job.c.id == job_id).values(values))
+    connection.execute(insert(source), [{"job_id": job_id, **_columns(row)} for row in found])
+
+
 def latest(connection: Connection) -> Job | None:
     """Return the newest job, if there is one."""
     row = connection.execute(select(job).order_by(job.c.id.desc()).limit(1)).one_or_none()
-    if row is None:
-        return None
-    inputs, recipe = tuple(json.loads(row.inputs)), json.loads(row.recipe)
-    return Job(
-        id=row.id,
-        state=row.state,
-        ingested=row.ingested,
-        inputs=inputs,
-        recipe=recipe,
-        recipe_sha256=row.recipe_sha256,
-        code_version=row.code_version,
-        created_at=row.created_at,
-    )
+    return None if row is None else _job(row)
+
+
+def get(connection: Connection, job_id: int) -> Job | None:
+    row = connection.execute(select(job).where(job.c.id == job_id)).one_or_none()
+    return None if row is None else _job(row)
+
+
+def find(connection: Connection, public_id: str, *, lock: bool = False) -> Job | None:
+    """Return a job of the service; with `lock` nobody else changes it until the transaction ends."""
+    query = select(job).where(job.c.public_id == public_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else _job(row)
+
+
+def lock(connection: Connection, job_id: int) -> Job | None:
+    """Return a job that nobody else changes until the transaction ends."""
+    row = connection.execute(select(job).where(job.c.id == job_id).with_for_update()).one_or_none()
+    return None if row is None else _job(row)
+
+
+def unfinished(connection: Connection) -> list[int]:
+    """Return the jobs of the service that are neither finished nor held."""
+    where = (job.c.public_id.is_not(None), job.c.state == "running", job.c.hold == "")
+    return list(connection.scalars(select(job.c.id).where(*where).order_by(job.c.id)))
+
+
+def set_hold(connection: Connection, job_id: int, hold: str, error: str = "") -> None:
+    """Hold a job (`paused`, `cancelled`, `failed`), or with an empty `hold` let it go on."""
+    connection.execute(update(job).where(job.c.id == job_id).values(hold=hold, error=error[:1000]))
 
 
 def sources(connection: Connection, job_id: int) -> list[SourceRow]:
@@ -106,6 +162,25 @@ def discard(connection: Connection, job_id: int) -> None:
         if "job_id" in table.c:
             connection.execute(delete(table).where(table.c.job_id == job_id))
     connection.execute(delete(job).where(job.c.id == job_id))
+
+
+def _job(row: Any) -> Job:
+    return Job(
+        id=row.id,
+        state=row.state,
+        ingested=row.ingested,
+        inputs=tuple(json.loads(row.inputs)),
+        recipe=json.loads(row.recipe),
+        recipe_sha256=row.recipe_sha256,
+        code_version=row.code_version,
+        created_at=row.created_at,
+        public_id=row.public_id,
+        key_id=row.key_id,
+        request=None if row.request is None else json.loads(row.request),
+        hold=row.hold,
+        error=row.error,
+        finished_at=row.finished_at,
+    )
 
 
 def _columns(row: SourceRow) -> dict[str, Any]:

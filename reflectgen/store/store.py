@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +24,20 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = open_database(path)
+        self._check: Callable[[Connection], None] | None = None
+
+    def fenced(self, check: Callable[[Connection], None]) -> Store:
+        """Return the same store, whose every transaction of changes begins with `check`; what it raises ends it."""
+        twin = copy.copy(self)
+        twin._check = check
+        return twin
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection whose changes are all kept, or none of them."""
         with readable_errors(self.path), self._engine.begin() as connection:
+            if self._check:
+                self._check(connection)
             yield connection
 
     @contextmanager

@@ -96,7 +96,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
         sa.UniqueConstraint("job_id", "kind", "number", name=op.f("uq_task_job_id_kind_number")),
     )
-    op.create_index(op.f("ix_task_state_kind_not_before"), "task", ["state", "kind", "not_before"], unique=False)
+    op.create_index(
+        op.f("ix_task_job_id_kind_number"),
+        "task",
+        ["job_id", "kind", "number"],
+        unique=False,
+        sqlite_where=sa.text("state != 'done'"),
+        postgresql_where=sa.text("state != 'done'"),
+    )
     op.create_table(
         "review",
         sa.Column("job_id", sa.Integer(), nullable=False),
@@ -130,7 +137,7 @@ def downgrade() -> None:
     op.drop_column("job", "key_id")
     op.drop_column("job", "public_id")
     op.drop_table("review")
-    op.drop_index(op.f("ix_task_state_kind_not_before"), table_name="task")
+    op.drop_index(op.f("ix_task_job_id_kind_number"), table_name="task")
     op.drop_table("task")
     op.drop_table("export")
     op.drop_table("event")

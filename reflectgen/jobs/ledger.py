@@ -1,0 +1,124 @@
+"""Working under leases: what a worker holds, how it keeps it, and how it finds out that it no longer does."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, select
+
+from reflectgen.errors import OutputError, ReflectgenError
+from reflectgen.store import Store, tasks
+from reflectgen.store.tables import job
+from reflectgen.store.tasks import Claim
+
+BEATS_PER_LEASE = 4
+TICK_SECONDS = 0.5  # how soon a worker that is told to go notices
+
+
+class LeaseLost(ReflectgenError):
+    """A task is no longer ours; whoever has it now goes on from what is committed."""
+
+
+def owner() -> str:
+    """Return what a claim is signed with."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Leases:
+    """The tasks that this worker holds, kept alive by a thread of their own until the block ends.
+
+    `on_end` is called, once and from that thread, when the work should stop: the job is held, the worker is to go, or
+    a lease is lost. `why` then says which.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lease_seconds: float,
+        on_end: Callable[[], None],
+        is_to_go: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store = store
+        self._lease_seconds = lease_seconds
+        self._on_end = on_end
+        self._is_to_go = is_to_go
+        self._claims: list[Claim] = []
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self.why = ""
+
+    @property
+    def claims(self) -> list[Claim]:
+        with self._lock:
+            return list(self._claims)
+
+    @property
+    def fenced(self) -> Store:
+        """The store, whose every change asks first whether all that is held is still ours."""
+        return self._store.fenced(self.check)
+
+    def add(self, claim: Claim) -> None:
+        with self._lock:
+            self._claims.append(claim)
+
+    def drop(self, claim: Claim) -> None:
+        """Hold a task no longer; it was ended or given back."""
+        with self._lock:
+            self._claims.remove(claim)
+
+    def check(self, connection: Connection) -> None:
+        """Extend what is held, in the caller's transaction.
+
+        Raises:
+            LeaseLost: a task is another's by now, and nothing may be written.
+        """
+        if not tasks.is_held(connection, self.claims, self._lease_seconds, progress=True):
+            raise LeaseLost("another worker has taken a task over; this one stops")
+
+    def __enter__(self) -> Self:
+        self._heart.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._heart.join()
+
+    def _beat(self) -> None:
+        waited = 0.0
+        while not self._ended.wait(TICK_SECONDS):
+            waited += TICK_SECONDS
+            if self._is_to_go():
+                return self._end("the worker is to go")
+            if waited * BEATS_PER_LEASE < self._lease_seconds:
+                continue
+            waited = 0.0
+            # The database may be away for a while: the next beat tries again, and the fence has the last word.
+            with suppress(OutputError):
+                if (why := self._extend()) is not None:
+                    return self._end(why)
+        return None
+
+    def _extend(self) -> str | None:
+        # One row a transaction: two that lock several rows in different orders would wait for each other.
+        for claim in self.claims:
+            with self._store.write() as connection:
+                is_held = tasks.is_held(connection, [claim], self._lease_seconds, progress=False)
+                hold = connection.execute(select(job.c.hold).where(job.c.id == claim.job_id)).scalar_one_or_none()
+            if not is_held and claim in self.claims:  # else it was ended meanwhile
+                return "a lease was lost"
+            if hold:
+                return f"the job is {hold}"
+        return None
+
+    def _end(self, why: str) -> None:
+        self.why = why
+        self._on_end()
