@@ -169,6 +169,12 @@ def is_any_open(connection: Connection, job_id: int, kind: str) -> bool:
     return connection.execute(select(task.c.id).where(*where).limit(1)).first() is not None
 
 
+def is_any_leased(connection: Connection, job_id: int) -> bool:
+    """Whether a worker is at work on a job, or was a moment ago."""
+    where = (task.c.job_id == job_id, task.c.state == "leased", task.c.lease_expires_at >= db_now())
+    return connection.execute(select(task.c.id).where(*where).limit(1)).first() is not None
+
+
 def is_any_quarantined(connection: Connection, job_id: int) -> bool:
     where = (task.c.job_id == job_id, task.c.state == "quarantined")
     return connection.execute(select(task.c.id).where(*where).limit(1)).first() is not None
