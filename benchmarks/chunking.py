@@ -22,9 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from datatrove.utils.word_tokenizers import WhitespaceTokenizer, load_word_tokenizer  # type: ignore[import-untyped]
 from nltk.tokenize.punkt import PunktSentenceTokenizer  # type: ignore[import-untyped]
-from report import REPOSITORY, Bar, Figure, report
 from semantic_text_splitter import TextSplitter
 
+from benchmarks.report import REPOSITORY, Bar, Figure, report
 from reflectgen.corpus.chunk import WordChunker
 
 ROUNDS = 3

@@ -24,7 +24,7 @@ def boilerplate_key(rationale: str) -> bytes:
 class RepeatedBoilerplate:
     """One rationale may serve `max_repeats` chunks of different text; each further one is rejected."""
 
-    name: ClassVar[str] = "boilerplate"
+    name: ClassVar[str] = "repeated_boilerplate"
     max_repeats: int = 20
 
     def decide(self, num_earlier: int) -> Decision:

@@ -16,7 +16,7 @@ from typing import Any
 
 from reflectgen.filters.boilerplate import RepeatedBoilerplate
 from reflectgen.jobs.settle import Desk, Work, after_rejection, ask, fallback_row
-from reflectgen.records import Category, Decision, Label, Road, Verdict
+from reflectgen.records import Category, Decision, Label, Reflection, Road, Verdict
 from reflectgen.shards import chunks_of, read_chunk_ends, read_document
 from reflectgen.store import Store, corpus, reflections
 from reflectgen.store.reflections import NOTHING_ASKED, ReflectionRow
@@ -68,7 +68,9 @@ class Texts:
         """Return a reflection's chunk as work; its next answer comes after the revision that withdraws."""
         chunks = chunks_of(self._document(row.shard, row.document), self._ends(row.shard)[row.document])
         label = Label(Verdict(row.guard_verdict), Category(row.guard_category), row.guard_score, row.guard_native)
-        return Work(row.shard, row.document, chunks[row.chunk], label, row.revision + 2)
+        # Its words were repeated, but what it said of the chunk can still be believed.
+        said = Reflection(Verdict(row.teacher_verdict), Category(row.teacher_category)) if row.teacher_verdict else None
+        return Work(row.shard, row.document, chunks[row.chunk], label, row.revision + 2, said=said)
 
 
 def _rows(

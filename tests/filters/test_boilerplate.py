@@ -7,7 +7,13 @@ from tests.filters.making import anything
 
 def test_a_rationale_may_be_repeated_so_often_and_no_oftener() -> None:
     decisions = [RepeatedBoilerplate(3).decide(num_earlier) for num_earlier in range(5)]
-    assert [decision.reason for decision in decisions] == ["", "", "", "boilerplate", "boilerplate"]
+    assert [decision.reason for decision in decisions] == [
+        "",
+        "",
+        "",
+        RepeatedBoilerplate.name,
+        RepeatedBoilerplate.name,
+    ]
 
 
 def test_case_space_and_punctuation_do_not_make_another_rationale() -> None:

@@ -211,10 +211,26 @@ def test_one_sentence_for_every_chunk_is_withdrawn_beyond_what_is_allowed(corpus
     teacher, _ = scripted_teacher(lambda request: good_reply())
     counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher, max_repeats=5)
     assert counts.roads == {"teacher": 5, "fallback": 25}
-    assert counts.rejections == {"boilerplate": 50}
+    assert counts.rejections == {"repeated_boilerplate": 50}
     assert counts.num_replies == 55
     assert counts.balanced
     assert verify_job(tmp_path / "out").problems == []
+
+
+def test_a_repeated_rationale_is_withdrawn_and_its_verdict_stands(corpus, tmp_path):
+    unsafe = good_reply(verdict="unsafe", category="violent_crimes", evidence="calmly")
+    seen = Counter()
+
+    def script(request):
+        seen[chunk_name(request)] += 1
+        second_is_malformed = seen[chunk_name(request)] > 1 and chunk_name(request) < "s3"
+        return "no JSON at all" if second_is_malformed else unsafe
+
+    teacher, _ = scripted_teacher(script)
+    counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher, max_repeats=5)
+    assert counts.roads == {"teacher": 5, "fallback": 25}
+    assert set(counts.rejections) == {"repeated_boilerplate", "malformed"}
+    assert counts.verdicts == {"unsafe": 30}
 
 
 def test_a_teacher_that_finds_other_words_keeps_its_place_after_the_review(corpus, tmp_path):

@@ -21,7 +21,7 @@ def currents(store, job_id):
 def test_the_accepted_row_of_the_highest_revision_is_current(store):
     job_id = new_job(store)
     keep(store, answer(job_id, 0, 0, reason="length"), answer(job_id, 0, 1), answer(job_id, 1, 0))
-    keep(store, answer(job_id, 0, 2, reason="boilerplate", road="withdrawn"), answer(job_id, 0, 3))
+    keep(store, answer(job_id, 0, 2, reason="repeated_boilerplate", road="withdrawn"), answer(job_id, 0, 3))
     assert currents(store, job_id) == [(0, 3), (1, 0)]
 
 
