@@ -95,9 +95,7 @@ def _sort_out(
             batch.rejected.append((source.number, ordinal, row))
         elif key in known:
             detail = f"a document with id {row.id[:80]!r} came before"
-            batch.rejected.append(
-                (source.number, ordinal, RejectedRow(source.path, ordinal + 1, "duplicate_id", detail))
-            )
+            batch.rejected.append((source.number, ordinal, RejectedRow(source.path, row.line, "duplicate_id", detail)))
         else:
             known.add(key)
             batch.keys.append(key)

@@ -178,13 +178,13 @@ def test_a_job_without_any_reflection_gives_way_to_another_recipe(corpus, tmp_pa
 def test_rows_that_become_no_document_are_told_with_their_reason(tmp_path):
     corpus = tmp_path / "corpus.jsonl"
     good, twin = json.dumps({"id": "a", "text": "One calm day."}), json.dumps({"id": "a", "text": "Another day."})
-    corpus.write_text(f"{good}\nbroken\n{twin}\n" + json.dumps({"id": "b"}) + "\n")
+    corpus.write_text(f"{good}\nbroken\n\n{twin}\n" + json.dumps({"id": "b"}) + "\n")
     teacher, _ = scripted_teacher(lambda request: good_reply())
     counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher)
     assert counts.balanced
     assert counts.num_rows == 4
     rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").read_text().splitlines()]
-    assert [(r["line"], r["reason"]) for r in rejects] == [(2, "broken_json"), (3, "duplicate_id"), (4, "no_text")]
+    assert [(r["line"], r["reason"]) for r in rejects] == [(2, "broken_json"), (4, "duplicate_id"), (5, "no_text")]
 
 
 def test_an_input_without_a_document_ends_with_what_the_rows_have(corpus, tmp_path):
