@@ -14,6 +14,7 @@ from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import keys_of
 from reflectgen.llm.completion import Completion, CompletionRequest
 from reflectgen.llm.endpoint import EndpointOptions
+from reflectgen.llm.features import ServerFeatures
 from reflectgen.settings import Settings
 
 ASKED_FOR = {"type": "object", "properties": {"colour": {"type": "string", "enum": ["green", "blue"]}}}
@@ -41,22 +42,30 @@ async def _check(name: str, options: EndpointOptions, key: SecretStr | None) -> 
         return
     try:
         features = await transport.features()
-        served = [model.name for model in features.models]
-        model = options.model or (served[0] if served else "")
-        context = features.max_model_len(model)
-        kind = f"vLLM {features.version}".strip() if features.is_vllm else "an OpenAI-compatible server"
-        said = [f"{kind} at {transport.endpoint}", f"serves {', '.join(served) or 'no model that it lists'}"]
-        said += [f"context {context:,} tokens"] if context else []
-        said.append("several questions a call" if features.has_batch else "one question a call")
-        said.append("says how busy it is" if features.has_metrics else "does not say how busy it is")
-        yield Finding(what, True, "; ".join(said))
+        model = options.model or (features.models[0].name if features.models else "")
+        if features.models:
+            yield _described(what, transport.endpoint, features, model)
         began = time.perf_counter()
         completion = await transport.complete(_question(model))
-        yield _structured(what, completion, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        if not features.models:  # only now is it known that anything serves there
+            yield _described(what, transport.endpoint, features, model)
+        yield _structured(what, completion, seconds)
     except TeacherError as error:
         yield Finding(what, False, str(error))
     finally:
         await transport.close()
+
+
+def _described(what: str, address: str, features: ServerFeatures, model: str) -> Finding:
+    served = ", ".join(each.name for each in features.models)
+    context = features.max_model_len(model)
+    kind = f"vLLM {features.version}".strip() if features.is_vllm else "an OpenAI-compatible server"
+    said = [f"{kind} at {address}", f"serves {served or 'no model that it lists'}"]
+    said += [f"context {context:,} tokens"] if context else []
+    said.append("several questions a call" if features.has_batch else "one question a call")
+    said.append("says how busy it is" if features.has_metrics else "does not say how busy it is")
+    return Finding(what, True, "; ".join(said))
 
 
 def _question(model: str) -> CompletionRequest:

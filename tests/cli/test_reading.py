@@ -143,6 +143,13 @@ def test_doctor_asks_the_teacher_and_says_what_it_heard(tmp_path, capsys):
     assert "401" in capsys.readouterr().out
 
 
+def test_doctor_says_once_and_in_one_line_that_nobody_serves_there(tmp_path, capsys):
+    nobody = ["--teacher-url", "http://127.0.0.1:9", "--teacher-model", "m"]
+    assert main(["doctor", "--out", str(tmp_path), *nobody]) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if "127.0.0.1:9" in line]
+    assert [line[:2] for line in lines] == ["no"]
+
+
 @pytest.mark.parametrize("command", ["run", "stats", "show", "export", "verify", "chunk", "label", "doctor"])
 def test_every_command_explains_itself(command, capsys):
     assert "--help" in printed(capsys, command, "--help")
