@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -51,10 +51,22 @@ class _Batch:
         )
 
 
+AlsoKeep = Callable[[Connection, corpus.Shard], None]
+ReadRows = Callable[[Source, ReadOptions, int], Iterator[Document | RejectedRow]]
+
+
 def ingest(
-    store: Store, job_id: int, sources: Sequence[Source], options: ReadOptions, chunker: Chunker, folder: Path
+    store: Store,
+    job_id: int,
+    sources: Sequence[Source],
+    options: ReadOptions,
+    chunker: Chunker,
+    folder: Path,
+    *,
+    also_keep: AlsoKeep | None = None,
+    read: ReadRows = read_rows,
 ) -> Iterator[corpus.Shard]:
-    """Read what the job has not read yet and yield each new shard once it is kept.
+    """Read what the job has not read yet and yield each new shard once it is kept, with what `also_keep` adds to it.
 
     Stopped anywhere and called again it makes the same shards; a row is counted in the transaction that keeps it.
 
@@ -69,16 +81,16 @@ def ingest(
         if row.finished:
             continue
         num_rows = row.num_rows
-        for rows in _groups(read_rows(source, options, skip_rows=num_rows), LOOK_UP_ROWS):
+        for rows in _groups(read(source, options, num_rows), LOOK_UP_ROWS):
             _sort_out(store, job_id, row, num_rows, rows, batch)
             num_rows += len(rows)
             batch.num_rows[row.number] = num_rows
             if batch.full(number):
-                yield from _keep(store, job_id, number, batch, chunker, folder)
+                yield from _keep(store, job_id, number, batch, chunker, folder, also_keep)
                 number, batch = number + bool(batch.documents), _Batch()
         batch.num_rows[row.number] = num_rows
         batch.finished.add(row.number)
-    yield from _keep(store, job_id, number, batch, chunker, folder)
+    yield from _keep(store, job_id, number, batch, chunker, folder, also_keep)
     with store.write() as connection:
         jobs.mark_ingested(connection, job_id)
 
@@ -104,13 +116,21 @@ def _sort_out(
 
 
 def _keep(
-    store: Store, job_id: int, number: int, batch: _Batch, chunker: Chunker, folder: Path
+    store: Store,
+    job_id: int,
+    number: int,
+    batch: _Batch,
+    chunker: Chunker,
+    folder: Path,
+    also_keep: AlsoKeep | None,
 ) -> Iterator[corpus.Shard]:
     """Write the batch's files, then in one transaction everything that is known of it."""
     shard = _write(number, batch, chunker, folder) if batch.documents else None
     with store.write() as connection:
         if shard:
             corpus.add_shard(connection, job_id, shard, batch.keys)
+            if also_keep:
+                also_keep(connection, shard)
         corpus.add_rejected_rows(connection, job_id, batch.rejected)
         _advance(connection, job_id, batch)
     if shard:

@@ -55,6 +55,22 @@ class Leases:
         self.why = ""
 
     @property
+    def store(self) -> Store:
+        return self._store
+
+    def claim(self, task_id: int) -> Claim | None:
+        """Claim a task and hold it; None where it is not to be had."""
+        with self._store.write() as connection:
+            claim = tasks.claim(connection, task_id, owner(), self._lease_seconds)
+        return self._hold(claim)
+
+    def claim_next(self, job_id: int, kind: str) -> Claim | None:
+        """Claim and hold the next task of a kind that a job has to offer; None: it has none."""
+        with self._store.write() as connection:
+            claim = tasks.claim_next(connection, job_id, kind, owner(), self._lease_seconds)
+        return self._hold(claim)
+
+    @property
     def claims(self) -> list[Claim]:
         with self._lock:
             return list(self._claims)
@@ -63,10 +79,6 @@ class Leases:
     def fenced(self) -> Store:
         """The store, whose every change asks first whether all that is held is still ours."""
         return self._store.fenced(self.check)
-
-    def add(self, claim: Claim) -> None:
-        with self._lock:
-            self._claims.append(claim)
 
     def drop(self, claim: Claim) -> None:
         """Hold a task no longer; it was ended or given back."""
@@ -91,6 +103,12 @@ class Leases:
     ) -> None:
         self._ended.set()
         self._heart.join()
+
+    def _hold(self, claim: Claim | None) -> Claim | None:
+        if claim is not None:
+            with self._lock:
+                self._claims.append(claim)
+        return claim
 
     def _beat(self) -> None:
         waited = 0.0

@@ -48,6 +48,12 @@ class Roles:
     bound: list[Bound] = field(default_factory=list)
     opened_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def asks_endpoints(self) -> bool:
+        """Whether there are calls to wait for, which other work must not hold up."""
+        provenances = [self.guard.provenance, *(teacher.provenance for teacher in self.teachers)]
+        return any(one.endpoint for one in provenances)
+
     def paused_seconds(self) -> float | None:
         """How long a role has had no endpoint that answers; None while all have one."""
         return max((s for b in self.bound if (s := b.pool.status.paused_seconds) is not None), default=None)

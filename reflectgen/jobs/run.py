@@ -12,29 +12,20 @@ from reflectgen.corpus.chunk import make_chunker
 from reflectgen.corpus.ingest import ingest
 from reflectgen.corpus.read import Source
 from reflectgen.errors import InputError
-from reflectgen.filters.boilerplate import RepeatedBoilerplate
-from reflectgen.filters.chain import from_spec
-from reflectgen.filters.checks import checks_from_spec
-from reflectgen.filters.near_duplicate import NearDuplicates
 from reflectgen.jobs.accounts import Accounts
 from reflectgen.jobs.aside import aside
 from reflectgen.jobs.budget import Budget, Limits
-from reflectgen.jobs.committer import Committer
+from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.finish import export_job, write_rejects
 from reflectgen.jobs.folder import EXPORT
-from reflectgen.jobs.near_duplicates import review_near_duplicates
+from reflectgen.jobs.look_across import look_across
 from reflectgen.jobs.progress import Progress
-from reflectgen.jobs.provenances import Provenances
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.jobs.reflect import Reflecting
-from reflectgen.jobs.reuse import Reuse
-from reflectgen.jobs.review import review
 from reflectgen.jobs.roles import Roles
-from reflectgen.jobs.settle import Desk
-from reflectgen.store import Store, corpus, jobs, reflections
+from reflectgen.store import Store, corpus, jobs
 from reflectgen.store.counts import count_job
-from reflectgen.store.reflections import ReflectionRow
 
 
 @dataclass(slots=True)
@@ -55,8 +46,7 @@ class Run:
     @property
     def asks_endpoints(self) -> bool:
         """Whether there are calls to wait for, which other work must not hold up."""
-        provenances = [self.roles.guard.provenance, *(teacher.provenance for teacher in self.roles.teachers)]
-        return any(one.endpoint for one in provenances)
+        return self.roles.asks_endpoints
 
 
 async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyncio.Event) -> bool:
@@ -93,7 +83,8 @@ async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyn
 
 async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts: Accounts, stop: asyncio.Event) -> bool:
     """Bring every chunk to its reflection, and look across all of them; return False if stopped before."""
-    desk, roles = _desk(run, job), run.roles
+    roles = run.roles
+    desk = make_desk(run.store, job.id, run.recipe, roles, run.progress, run.clock, is_new=not run.progress.num_replies)
     budget = Budget(run.limits, run.progress, accounts.spent)
     run.progress.spent = accounts.spent
     with aside(roles.guard, is_wanted=run.asks_endpoints) as guard:
@@ -112,11 +103,7 @@ async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts:
     if stop.is_set():
         return False
     run.progress.stage = "reviewing"
-    recipe = run.recipe
-    await review(run.store, run.folder, desk, RepeatedBoilerplate(recipe.max_repeats), run.slots, stop)
-    if recipe.near_duplicate_threshold is not None and roles.teachers and not stop.is_set():
-        near = NearDuplicates(recipe.max_repeats, recipe.near_duplicate_threshold)
-        await review_near_duplicates(run.store, run.folder, desk, near, run.slots, stop)
+    await look_across(run.store, run.folder, desk, run.recipe, run.slots, stop)
     return not stop.is_set()
 
 
@@ -162,33 +149,6 @@ def _following(run: Run, shards: Iterator[corpus.Shard]) -> asyncio.Future[corpu
     read = asyncio.get_running_loop().create_future()
     read.set_result(next(shards, None))
     return read
-
-
-def _desk(run: Run, job: jobs.Job) -> Desk:
-    roles, recipe = run.roles, run.recipe
-    taught = [teacher.provenance for teacher in roles.teachers]
-    asks_teachers = any(one.endpoint for one in taught)
-
-    def keep(rows: Sequence[ReflectionRow]) -> None:
-        with run.store.write() as connection:
-            reflections.add(connection, rows)
-
-    return Desk(
-        job_id=job.id,
-        teachers=roles.teachers,
-        provenances=Provenances(run.store, roles.guard.provenance, taught),
-        cascade=recipe.cascade,
-        filters=from_spec(recipe.filters),
-        checks=checks_from_spec(recipe.checks, roles),
-        max_attempts=recipe.max_attempts,
-        committer=Committer(keep, in_thread=False),
-        progress=run.progress,
-        clock=run.clock,
-        bridges=recipe.form.style == "hint",
-        reuse=Reuse(run.store, job.id, is_new=not run.progress.num_replies) if asks_teachers else None,
-        teacher_keys=[one.key for one in taught],
-        instructions=[teacher.instructions for teacher in roles.teachers],
-    )
 
 
 def _note_earlier_work(run: Run, job: jobs.Job) -> None:

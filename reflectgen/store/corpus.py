@@ -76,6 +76,17 @@ def shards(connection: Connection, job_id: int) -> list[Shard]:
     return [Shard(*row) for row in connection.execute(query)]
 
 
+def shard_number(connection: Connection, job_id: int, number: int) -> Shard:
+    """Return one shard of a job.
+
+    Raises:
+        NoResultFound: there is no such shard.
+    """
+    columns = [shard.c[name] for name in Shard.__slots__]
+    query = select(*columns).where(shard.c.job_id == job_id, shard.c.number == number)
+    return Shard(*connection.execute(query).one())
+
+
 def num_shards(connection: Connection, job_id: int) -> int:
     return connection.execute(select(func.count()).where(shard.c.job_id == job_id)).scalar_one()
 

@@ -84,6 +84,12 @@ def count_job(connection: Connection, job_id: int) -> Counts:
     )
 
 
+def num_accepted(connection: Connection, job_id: int) -> int:
+    """Return how many of the teacher's answers stand in the corpus now."""
+    where = (reflection.c.job_id == job_id, is_current(), reflection.c.road.in_(STANDS))
+    return connection.execute(select(func.count()).where(*where)).scalar_one()
+
+
 def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
     query = select(rejected_row.c.reason, func.count()).where(rejected_row.c.job_id == job_id)
     return _sorted(Counter({row[0]: row[1] for row in connection.execute(query.group_by(rejected_row.c.reason))}))

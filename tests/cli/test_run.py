@@ -182,4 +182,4 @@ def test_a_full_disk_ends_in_one_line_and_the_run_goes_on_with_more_space(finish
 def test_every_command_is_in_the_docs():
     documented = (EXAMPLES.parent / "docs" / "commands.md").read_text()
     for command in app.registered_commands:
-        assert f"`reflectgen {command.callback.__name__}" in documented
+        assert f"`reflectgen {command.callback.__name__.replace('_', '-')}" in documented

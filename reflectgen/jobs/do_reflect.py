@@ -1,0 +1,107 @@
+"""Shards of one job at one worker: it begins with the one it was told of and takes further ones as slots come free.
+
+So the calls in flight stay as many as they may be from one shard to the next, as in a run on one machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from reflectgen.jobs.advance import advance, note
+from reflectgen.jobs.budget import Budget, Limits
+from reflectgen.jobs.desk import make_desk
+from reflectgen.jobs.ledger import Leases
+from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.queue import Queue
+from reflectgen.jobs.reflect import Reflecting
+from reflectgen.jobs.session import Session
+from reflectgen.store import Store, corpus, tasks
+from reflectgen.store.jobs import Job
+from reflectgen.store.tasks import Claim, Doorbell
+
+CHAIN_SECONDS = 120.0  # a worker takes no further shard of the job after that: another job may be waiting
+
+
+class ShardsAtWork:
+    """The shards that one worker holds, from claim to end."""
+
+    def __init__(self, leases: Leases, queue: Queue, job: Job, stop: asyncio.Event) -> None:
+        self._leases = leases
+        self._queue = queue
+        self._job = job
+        self._stop = stop
+        self._claims: dict[int, Claim] = {}  # by the number of the shard
+        self._bells: list[Doorbell] = []
+
+    async def claimed(self, first: Claim) -> AsyncIterator[corpus.Shard]:
+        """Yield the shard of `first`, then of what can be claimed, until there is nothing or it is time to leave."""
+        give_up = time.monotonic() + CHAIN_SECONDS
+        claim: Claim | None = first
+        while claim is not None:
+            self._claims[claim.number] = claim
+            with self._leases.store.read() as connection:
+                shard = corpus.shard_number(connection, self._job.id, claim.number)
+            yield shard
+            self._ring()
+            if self._stop.is_set() or time.monotonic() > give_up:
+                return
+            claim = self._leases.claim_next(self._job.id, "reflect")
+
+    def finish(self, connection: Connection, shard: corpus.Shard) -> None:
+        """End a shard's task, in the transaction that ends the shard; what follows is rung for afterwards."""
+        claim = self._claims.pop(shard.number)
+        tasks.finish(connection, claim)
+        self._leases.drop(claim)
+        note(connection, self._job.id, "shard_reflected", shard=shard.number, num_chunks=shard.num_chunks)
+        self._bells += advance(connection, self._job.id)
+
+    def end(self) -> None:
+        self._ring()
+
+    def _ring(self) -> None:
+        bells, self._bells = self._bells, []
+        self._queue.ring(bells)
+
+
+async def reflect(
+    store: Store,
+    leases: Leases,
+    queue: Queue,
+    job: Job,
+    session: Session,
+    folder: Path,
+    first: Claim,
+    stop: asyncio.Event,
+) -> None:
+    """Settle every chunk of the claimed shard and of those that follow it; or stop between two chunks.
+
+    Raises:
+        LeaseLost: another worker has one of the shards.
+        TeacherError: the teacher cannot be asked; what was committed stays.
+        OutputError: the store refused, or is away.
+    """
+    progress = Progress()
+    at_work = ShardsAtWork(leases, queue, job, stop)
+    desk = make_desk(store, job.id, session.recipe, session.roles, progress, time.time, is_new=False)
+    reflecting = Reflecting(
+        store,
+        folder,
+        desk,
+        session.guard,
+        slots=session.file.num_slots,
+        budget=Budget(
+            Limits(), progress, session.accounts.spent
+        ),  # a fleet's limits are looked after by the reconciler
+        stop=stop,
+        neighbours=session.recipe.shows_neighbours,
+        also_finish=at_work.finish,
+    )
+    try:
+        await reflecting.run(at_work.claimed(first))
+    finally:
+        at_work.end()

@@ -1,0 +1,187 @@
+"""A worker: it claims the task that it is told of, does it under a lease, and gives it back when something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from reflectgen.errors import (
+    InputError,
+    OutputError,
+    PromptError,
+    RecipeError,
+    ReflectgenError,
+    TeacherNotFound,
+    TeacherUnauthorized,
+    TeacherUnavailable,
+    VerificationError,
+)
+from reflectgen.jobs.advance import advance, hold, note
+from reflectgen.jobs.desk import make_desk
+from reflectgen.jobs.disagreements import write_disagreements
+from reflectgen.jobs.do_export import export, remove_others
+from reflectgen.jobs.do_plan import plan
+from reflectgen.jobs.do_reflect import reflect
+from reflectgen.jobs.ledger import LeaseLost, Leases
+from reflectgen.jobs.limits import keep_within_limits
+from reflectgen.jobs.look_across import look_across
+from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.queue import Queue
+from reflectgen.jobs.registry import Registry
+from reflectgen.jobs.session import Session, Sessions
+from reflectgen.store import Store, exports, jobs, tasks
+from reflectgen.store.jobs import Job
+from reflectgen.store.tasks import Claim, Doorbell
+
+OUTAGE_WAIT_SECONDS = 15.0  # before a task is tried again whose teacher, database or disk was away
+CRASH_WAIT_SECONDS = 2.0
+
+# What a person has to mend: the job waits for that, paused, and nothing of it is lost.
+NEEDS_A_PERSON = (TeacherUnauthorized, TeacherNotFound)
+# What no second attempt would mend.
+HOPELESS = (RecipeError, PromptError, VerificationError)
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Does tasks, one after the other, in one process with one event loop; clients stay open between them."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        registry: Callable[[], Registry],
+        data: Path,
+        *,
+        lease_seconds: float,
+        is_to_go: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._data = data
+        self._lease_seconds = lease_seconds
+        self._is_to_go = is_to_go
+        self._runner = asyncio.Runner()
+        self._sessions = Sessions(store, registry)
+
+    def do(self, task_id: int) -> bool:
+        """Do a task, if it can be claimed; return whether it could."""
+        return self._runner.run(self._do(task_id))
+
+    def close(self) -> None:
+        self._runner.run(self._sessions.close())
+        self._runner.close()
+
+    async def _do(self, task_id: int) -> bool:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def end() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        leases = Leases(self._store, self._lease_seconds, end, self._is_to_go)
+        claim = leases.claim(task_id)
+        if claim is None:
+            return False
+        with leases:
+            job: Job | None = None
+            try:
+                with self._store.read() as connection:
+                    job = jobs.get(connection, claim.job_id)
+                if job is not None:
+                    await self._work(job, claim, leases, stop)
+                self._give_back(leases, "")
+            except LeaseLost as lost:
+                log.warning("task %s: %s", task_id, lost)
+                with suppress(OutputError):
+                    self._give_back(leases, "")
+            except Exception as error:
+                self._mend(error, job, leases)
+        return True
+
+    async def _work(self, job: Job, claim: Claim, leases: Leases, stop: asyncio.Event) -> None:
+        session = await self._sessions.of(job)
+        folder = self._data / "jobs" / str(job.public_id)
+        store = leases.fenced
+        keeping = asyncio.create_task(keep_within_limits(self._store, job, session))
+        try:
+            if claim.kind == "plan":
+                if await plan(store, self._queue, job, session, folder, stop):
+                    self._finish(leases, job, claim, "planned")
+            elif claim.kind == "reflect":
+                await reflect(store, leases, self._queue, job, session, folder, claim, stop)
+            elif claim.kind == "review":
+                await self._review(store, job, session, folder, stop)
+                if not stop.is_set():
+                    self._finish(leases, job, claim, "reviewed")
+            else:
+                name, sha256 = await asyncio.to_thread(export, store, job, session.recipe, folder, claim)
+                self._finish(
+                    leases, job, claim, "exported", lambda c: exports.finish(c, job.id, claim.number, name, sha256)
+                )
+                remove_others(folder, name)
+        finally:
+            keeping.cancel()
+            session.accounts.flush()
+
+    async def _review(self, store: Store, job: Job, session: Session, folder: Path, stop: asyncio.Event) -> None:
+        desk = make_desk(store, job.id, session.recipe, session.roles, Progress(), time.time, is_new=False)
+        await look_across(store, folder, desk, session.recipe, session.file.num_slots, stop)
+        if not stop.is_set():
+            await asyncio.to_thread(write_disagreements, store, job.id, folder)
+
+    def _finish(
+        self, leases: Leases, job: Job, claim: Claim, event: str, also: Callable[..., None] = lambda _connection: None
+    ) -> None:
+        """End a task and ring for what follows, in one transaction."""
+        with leases.fenced.write() as connection:
+            also(connection)
+            tasks.finish(connection, claim)
+            leases.drop(claim)
+            note(connection, job.id, event, number=claim.number)
+            bells = advance(connection, job.id)
+        self._queue.ring(bells)
+
+    def _give_back(self, leases: Leases, error: str, wait_seconds: float = 0.0, *, counts: bool = False) -> None:
+        claims = leases.claims
+        if not claims:
+            return
+        with self._store.write() as connection:
+            tasks.release(connection, claims, error, wait_seconds=wait_seconds, counts=counts)
+        for claim in claims:
+            leases.drop(claim)
+        if not wait_seconds:
+            self._queue.ring([Doorbell(claim.kind, claim.id) for claim in claims])
+
+    def _mend(self, error: Exception, job: Job | None, leases: Leases) -> None:
+        """Decide by the error's type what becomes of the tasks and the job."""
+        said = _said(error)
+        kinds = {claim.kind for claim in leases.claims}
+        hopeless = isinstance(error, HOPELESS) or (isinstance(error, InputError) and "plan" in kinds)
+        log.log(
+            logging.WARNING if isinstance(error, ReflectgenError) else logging.ERROR,
+            "job %s: %s",
+            job and job.public_id,
+            said,
+            exc_info=None if isinstance(error, ReflectgenError) else error,
+        )
+        try:
+            if job is not None and (hopeless or isinstance(error, NEEDS_A_PERSON)):
+                with self._store.write() as connection:
+                    hold(connection, job.id, "failed" if hopeless else "paused", said)
+                self._give_back(leases, said)
+            elif isinstance(error, TeacherUnavailable | OutputError):
+                self._give_back(leases, said, OUTAGE_WAIT_SECONDS)
+            else:
+                self._give_back(leases, said, CRASH_WAIT_SECONDS, counts=True)
+        except OutputError as away:  # the database: leases run out by themselves
+            log.warning("job %s: not given back: %s", job and job.public_id, away)
+
+
+def _said(error: Exception) -> str:
+    text = str(error) if isinstance(error, ReflectgenError) else f"{type(error).__name__}: {error}"
+    return text.replace("\n", " ")[:500]

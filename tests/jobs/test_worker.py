@@ -1,0 +1,192 @@
+import pytest
+
+from reflectgen.errors import RecipeError
+from reflectgen.export.verify import verify_export
+from reflectgen.jobs.ledger import LeaseLost, Leases
+from reflectgen.jobs.registry import Registry
+from reflectgen.jobs.service import resume, retry, stop
+from reflectgen.store import events, tasks
+from tests.jobs.service_world import Service
+
+TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." for n in range(40)) for d in range(30)]
+
+
+@pytest.fixture
+def service(tmp_path):
+    made = Service(tmp_path)
+    made.add_corpus(TEXTS)
+    yield made
+    made.worker.close()
+
+
+def kinds_of_events(service, job_id):
+    with service.store.read() as connection:
+        return [event.kind for event in events.after(connection, service.job(job_id).id, 0, 1000)]
+
+
+def test_a_submitted_job_goes_from_plan_to_a_verified_export(service):
+    job_id = service.submit()
+    assert service.status(job_id) == "validating"
+    service.deliver()
+    assert service.status(job_id) == "completed"
+    counts = service.counts(job_id)
+    assert counts.balanced
+    assert counts.num_documents == len(TEXTS)
+    assert verify_export(service.export_folder(job_id)).problems == []
+    seen = kinds_of_events(service, job_id)
+    assert seen[0] == "submitted"
+    assert seen[-1] == "completed"
+    assert all(row.state == "done" for row in service.tasks(job_id))
+
+
+def test_lost_messages_are_rung_again_by_the_reconciler(service):
+    job_id = service.submit()
+    for _ in range(20):
+        service.queue.waiting.clear()  # Redis was wiped
+        service.reconcile()
+        service.deliver(1)
+    assert service.status(job_id) == "completed"
+
+
+def test_a_message_that_comes_twice_or_late_does_nothing(service):
+    job_id = service.submit()
+    ring = service.queue.waiting[0]
+    service.deliver()
+    before = service.counts(job_id), len(service.tasks(job_id))
+    assert not service.worker.do(ring.task_id)
+    assert (service.counts(job_id), len(service.tasks(job_id))) == before
+
+
+def test_a_task_of_a_dead_worker_is_claimed_again_once_its_lease_has_run_out(service):
+    job_id = service.submit()
+    with service.store.write() as connection:
+        assert tasks.claim(connection, service.queue.waiting[0].task_id, "a worker that dies", 60.0)
+    service.deliver()
+    assert service.status(job_id) == "validating"  # its lease still holds
+    service.alter_tasks(lease_expires_at=1.0)
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "completed"
+
+
+def test_a_worker_that_slept_through_its_lease_can_write_nothing(service):
+    service.submit()
+    task_id = service.queue.waiting[0].task_id
+    sleeper = Leases(service.store, 60.0, lambda: None)
+    assert sleeper.claim(task_id)
+    service.alter_tasks(lease_expires_at=1.0)
+    with service.store.write() as connection:
+        assert tasks.claim(connection, task_id, "another", 60.0)
+    with pytest.raises(LeaseLost), sleeper.fenced.write():
+        pytest.fail("the block is not entered")
+
+
+def test_a_task_over_which_every_worker_dies_is_set_aside_and_can_be_retried(service):
+    job_id = service.submit()
+    task_id = service.queue.waiting[0].task_id
+    for _ in range(tasks.MAX_ATTEMPTS):
+        with service.store.write() as connection:
+            assert tasks.claim(connection, task_id, "a worker that dies", 60.0)
+        service.alter_tasks(lease_expires_at=1.0)
+    assert not service.worker.do(task_id)
+    assert service.reconcile().num_quarantined == 1
+    assert service.status(job_id) == "failed"
+    assert "set aside" in service.job(job_id).error
+    assert retry(service.store, service.queue, job_id) == 1
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "completed"
+
+
+def test_attempts_are_forgotten_once_something_was_committed(service):
+    job_id = service.submit()
+    leases = Leases(service.store, 60.0, lambda: None)
+    assert leases.claim(service.queue.waiting[0].task_id)
+    assert service.tasks(job_id)[0].num_attempts == 1
+    with leases.fenced.write():
+        pass
+    assert service.tasks(job_id)[0].num_attempts == 0
+
+
+def test_a_paused_job_is_left_alone_and_goes_on_when_it_is_resumed(service):
+    job_id = service.submit()
+    service.deliver(1)
+    stop(service.store, job_id, "paused")
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "paused"
+    assert service.counts(job_id).num_reflections == 0
+    resume(service.store, service.queue, job_id)
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "completed"
+
+
+def test_a_cancelled_job_stays_cancelled(service):
+    job_id = service.submit()
+    stop(service.store, job_id, "cancelled")
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "cancelled"
+    with pytest.raises(RecipeError, match="not paused"):
+        resume(service.store, service.queue, job_id)
+
+
+def test_a_worker_that_is_to_go_gives_its_task_back_at_once(service):
+    job_id = service.submit()
+    service.deliver(1)
+    gone = service.new_worker(is_to_go=lambda: True)
+    for bell in list(service.queue.waiting):
+        gone.do(bell.task_id)
+    gone.close()
+    assert {row.state for row in service.tasks(job_id)} <= {"done", "ready"}
+    service.reconcile()
+    service.deliver()
+    assert service.status(job_id) == "completed"
+
+
+def test_a_corpus_without_a_document_fails_the_job_and_says_why(service):
+    (service.folder / "corpus_1.jsonl").write_text('{"no": "text"}\n')
+    job_id = service.submit()
+    service.deliver()
+    assert service.status(job_id) == "failed"
+    assert "no_text" in service.job(job_id).error
+
+
+def test_an_endpoint_that_is_away_costs_no_attempt(service):
+    service.registry = Registry.model_validate(
+        {
+            "endpoints": {"gone": {"url": "http://127.0.0.1:9/v1", "outage_patience_seconds": 0}},
+            "recipes": {"far": {"teacher": {"use": ["gone"]}}},
+        }
+    )
+    job_id = service.submit(recipe="far")
+    service.deliver()
+    (row,) = service.tasks(job_id)
+    assert (row.state, row.num_attempts) == ("ready", 0)
+    assert row.error
+    assert service.status(job_id) == "validating"
+
+
+def test_two_exports_hold_the_same_bytes_whoever_made_them(service, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = Service(tmp_path / "other")
+    other.add_corpus(TEXTS)
+    first, second = service.submit(), other.submit()
+    service.deliver()
+    for _ in range(200):
+        worker = other.new_worker()
+        other.reconcile()
+        if not other.deliver(1, worker):
+            break
+        worker.close()
+    assert other.status(second) == "completed"
+
+    def files(folder):
+        return {
+            p.relative_to(folder): p.read_bytes()
+            for p in folder.rglob("*")
+            if p.is_file() and p.name != "manifest.json"
+        }
+
+    assert files(service.export_folder(first)) == files(other.export_folder(second))
