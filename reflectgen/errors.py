@@ -3,6 +3,7 @@
 ReflectgenError                exit  the message is one line: what happened, to what, what to do next
 ├── InputError                  3    nothing readable, wrong field, an input that changed
 ├── OutputError                 4    the output folder cannot be written, the disk is full
+│   └── StoreUnavailable             the database cannot be reached, or another was first: may pass
 ├── TeacherError                5    an endpoint that answers wrongly or not at all
 │   ├── TeacherUnauthorized          401 or 403: always stops a run
 │   ├── TeacherNotFound              404: always stops a run
@@ -27,6 +28,10 @@ class InputError(ReflectgenError):
 
 class OutputError(ReflectgenError):
     exit_code = 4
+
+
+class StoreUnavailable(OutputError):
+    pass
 
 
 class TeacherError(ReflectgenError):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from reflectgen.records import RejectedRow
+from reflectgen.store.streaming import streamed
 from reflectgen.store.tables import document, rejected_row, shard, source
 
 
@@ -65,7 +66,7 @@ def rejected_rows(connection: Connection, job_id: int) -> Iterator[RejectedRow]:
         .where(rejected_row.c.job_id == job_id)
         .order_by(rejected_row.c.source, rejected_row.c.row)
     )
-    for row in connection.execution_options(yield_per=1000).execute(query):
+    for row in streamed(connection, query):
         yield RejectedRow(*row)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select
 
 from reflectgen.store.reflections import is_current
 from reflectgen.store.tables import reflection, rejected_row, shard, source
@@ -69,15 +69,15 @@ class Counts:
 def count_job(connection: Connection, job_id: int) -> Counts:
     """Count a job; one pass over its current reflections, one over its answers."""
     rejected_rows = _rejected_rows(connection, job_id)
-    num_rows = select(func.coalesce(func.sum(source.c.num_rows), 0)).where(source.c.job_id == job_id)
-    sums = (func.coalesce(func.sum(shard.c[name]), 0) for name in ("num_documents", "num_bytes", "num_chunks"))
-    num_documents, num_bytes, num_chunks = connection.execute(select(*sums).where(shard.c.job_id == job_id)).one()
+    num_rows = select(_sum(source.c.num_rows)).where(source.c.job_id == job_id)
+    sums = select(*(_sum(shard.c[name]).label(name) for name in ("num_documents", "num_bytes", "num_chunks")))
+    summed = connection.execute(sums.where(shard.c.job_id == job_id)).mappings().one()
     return Counts(
         num_rows=connection.execute(num_rows).scalar_one(),
-        num_documents=num_documents,
+        num_documents=summed["num_documents"],
         num_rejected_rows=sum(rejected_rows.values()),
-        num_bytes=num_bytes,
-        num_chunks=num_chunks,
+        num_bytes=summed["num_bytes"],
+        num_chunks=summed["num_chunks"],
         rejected_rows=rejected_rows,
         **_current_reflections(connection, job_id),
         **_answers(connection, job_id),
@@ -90,6 +90,11 @@ def num_accepted(connection: Connection, job_id: int) -> int:
     return connection.execute(select(func.count()).where(*where)).scalar_one()
 
 
+def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
+    """The sum of a column, 0 for none; PostgreSQL makes a decimal number of it, which is of no use in JSON."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
 def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
     query = select(rejected_row.c.reason, func.count()).where(rejected_row.c.job_id == job_id)
     return _sorted(Counter({row[0]: row[1] for row in connection.execute(query.group_by(rejected_row.c.reason))}))
@@ -97,7 +102,7 @@ def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
 
 def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
     columns = (reflection.c.verdict, reflection.c.category, reflection.c.road)
-    differs = func.sum(case((reflection.c.teacher_verdict != reflection.c.guard_verdict, 1), else_=0))
+    differs = _sum(case((reflection.c.teacher_verdict != reflection.c.guard_verdict, 1), else_=0))
     query = select(*columns, func.count(), differs).where(reflection.c.job_id == job_id, is_current())
     verdicts, categories, roads = Counter[str](), Counter[str](), Counter[str]()
     num_differences = 0
@@ -118,9 +123,9 @@ def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
 
 def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
     columns = (reflection.c.road, reflection.c.reason)
-    tokens = (func.sum(reflection.c.prompt_tokens), func.sum(reflection.c.completion_tokens))
-    reused = func.sum(case((reflection.c.reused_from != "", 1), else_=0))
-    unscored = func.sum(case((and_(reflection.c.reason == "", reflection.c.detail == UNSCORED), 1), else_=0))
+    tokens = (_sum(reflection.c.prompt_tokens), _sum(reflection.c.completion_tokens))
+    reused = _sum(case((reflection.c.reused_from != "", 1), else_=0))
+    unscored = _sum(case((and_(reflection.c.reason == "", reflection.c.detail == UNSCORED), 1), else_=0))
     query = (
         select(*columns, func.count(), reused, unscored, *tokens)
         .where(reflection.c.job_id == job_id)

@@ -1,53 +1,88 @@
-"""Opening the database: SQLite for one machine (WAL, one writer at a time, never over a network share)."""
+"""Opening a database by its address, and bringing its schema up to date."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from reflectgen.errors import OutputError
+from reflectgen.errors import OutputError, StoreUnavailable
+from reflectgen.store import postgres, sqlite
 
 if TYPE_CHECKING:
     import alembic.config
 
-BUSY_SECONDS = 30  # that a writer waits for another
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a store is. It prints without user and password."""
 
-def open_database(path: Path) -> Engine:
-    """Open the SQLite file at `path`, made and migrated to the newest schema where needed.
+    url: URL
 
-    Raises:
-        OutputError: the file cannot be written or is no database of ours.
-    """
-    engine = create_engine(f"sqlite:///{path}")
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-    with readable_errors(path):
-        _write_ahead(path)
-        migrate(engine)
-    return engine
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Read `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+
+        Raises:
+            OutputError: it is neither.
+        """
+        try:
+            read = make_url(url)
+        except (ArgumentError, ValueError):
+            raise OutputError("the store's address cannot be read; give sqlite:///PATH or postgresql://...") from None
+        known = read.get_backend_name() in ("sqlite", "postgresql", "postgres")
+        if not known or (read.get_backend_name() == "sqlite" and not read.database):
+            raise OutputError(f"{read.drivername}: is no address of a store; give sqlite:///PATH or postgresql://...")
+        return cls(read)
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.url.get_backend_name() != "sqlite"
+
+    @property
+    def path(self) -> Path:
+        """The file of SQLite."""
+        return Path(self.url.database or "")
+
+    def __str__(self) -> str:
+        if not self.is_postgres:
+            return str(self.path)
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"postgresql://{self.url.host or ''}{port}/{self.url.database or ''}"
+
+    def engine(self) -> Engine:
+        return postgres.postgres_engine(self.url) if self.is_postgres else sqlite.sqlite_engine(self.path)
 
 
 @contextmanager
-def readable_errors(path: Path) -> Iterator[None]:
-    """Turn the driver's errors into one line about `path`.
+def readable_errors(address: Address) -> Iterator[None]:
+    """Turn the driver's errors into one line about the store, which holds no password.
 
     Raises:
-        OutputError: the database refused.
+        StoreUnavailable: it cannot be reached now; the same may go well later.
+        OutputError: it refused.
     """
+    drivers: tuple[type[BaseException], ...] = (DBAPIError, sqlite3.Error, *_psycopg_errors(address))
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
+    except NoFreeConnection as error:
+        raise StoreUnavailable(f"the store {address} has no free connection; try again later") from error
+    except drivers as error:
         said = error.orig if isinstance(error, DBAPIError) else error
-        raise OutputError(f"the store {path} failed: {said}; free space or rights, then run again") from error
+        line = next(iter(str(said).strip().splitlines()), type(said).__name__)
+        passing = postgres.is_passing(error) if address.is_postgres else sqlite.is_busy(said or error)
+        if passing:
+            raise StoreUnavailable(f"the store {address} cannot be reached: {line}; try again later") from error
+        remedy = "see the database's log" if address.is_postgres else "free space or rights, then run again"
+        raise OutputError(f"the store {address} failed: {line}; {remedy}") from error
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -55,9 +90,28 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     from alembic import command
 
     with as_file(files("reflectgen.store") / "migrations") as scripts, engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            postgres.lock_for_migration(connection)
         config = alembic_config(scripts)
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the schema's revision; None: there is no schema yet."""
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """Return the revision that this code works with."""
+    from alembic.script import ScriptDirectory
+
+    with as_file(files("reflectgen.store") / "migrations") as scripts:
+        head = ScriptDirectory.from_config(alembic_config(scripts)).get_current_head()
+    assert head is not None
+    return head
 
 
 def alembic_config(scripts: Path) -> alembic.config.Config:
@@ -69,37 +123,10 @@ def alembic_config(scripts: Path) -> alembic.config.Config:
     return config
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that never takes the write lock, with one steady view of the data."""
-    with engine.connect().execution_options(reading=True) as connection:
-        yield connection
+def _psycopg_errors(address: Address) -> tuple[type[Exception], ...]:
+    """What the driver raises where SQLAlchemy is not between, such as in a COPY."""
+    if not address.is_postgres:
+        return ()
+    import psycopg
 
-
-def _write_ahead(path: Path) -> None:
-    """Switch the file to WAL, which it then stays in. Two who do so at once get SQLITE_BUSY whatever the time-out."""
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
-    give_up = time.monotonic() + BUSY_SECONDS
-    try:
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
-    finally:
-        connection.close()
-
-
-def _set_pragmas(dbapi_connection: Any, _record: object) -> None:
-    dbapi_connection.isolation_level = None  # the driver's own BEGIN is a deferred one; ours is sent on "begin"
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "synchronous=NORMAL", "foreign_keys=ON"):
-        dbapi_connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    # A deferred BEGIN that turns into a write fails with SQLITE_BUSY whatever the busy timeout is.
-    kind = "DEFERRED" if connection.get_execution_options().get("reading") else "IMMEDIATE"
-    connection.exec_driver_sql(f"BEGIN {kind}")
+    return (psycopg.Error,)

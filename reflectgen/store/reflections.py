@@ -10,10 +10,13 @@ from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, distinct, exists, func, insert, or_, select
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reflectgen.records import Category, Label, Provenance, Reflection, Road, Verdict
+from reflectgen.store.copying import copy_into
+from reflectgen.store.streaming import streamed
 from reflectgen.store.tables import label, provenance, reflection
+from reflectgen.store.text import to_stored
+from reflectgen.store.upsert import insert_into
 
 ReflectionRow = dict[str, Any]  # the columns of table `reflection`
 
@@ -25,6 +28,9 @@ NOTHING_ASKED = {
     "request_key": None,
     "reused_from": "",
 }
+COLUMNS = tuple(column.name for column in reflection.c)
+FREE_TEXT = ("guard_native", "detail", "rationale", "evidence", "reply")  # what a corpus or a model wrote
+COPY_FROM = 3  # rows from which a COPY is quicker than as many inserts
 REGENERATED = "regenerated"  # the reason of a revision after which a chunk is asked about once more
 REFUSAL = "refusal"  # the reason of an answer in which the teacher declines
 ChunkPlace = tuple[int, int]  # document's row in its shard, chunk's index in the document
@@ -46,7 +52,7 @@ class Progress:
 def provenance_id(connection: Connection, record: Provenance) -> int:
     """Return the id of a provenance, added where it is new."""
     text = json.dumps(asdict(record), sort_keys=True)
-    connection.execute(sqlite_insert(provenance).values(key=record.key, record=text).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, provenance).values(key=record.key, record=text).on_conflict_do_nothing())
     found: int = connection.execute(select(provenance.c.id).where(provenance.c.record == text)).scalar_one()
     return found
 
@@ -65,16 +71,36 @@ def provenances_in_use(connection: Connection, job_id: int) -> list[int]:
 
 def add(connection: Connection, rows: Sequence[ReflectionRow]) -> None:
     """Keep answers; a revision that is already there is an error, never overwritten."""
-    statement, values = _insert_statement(connection.dialect)
-    # Straight to the driver: nothing here needs converting, and a job has many rows.
-    connection.exec_driver_sql(statement, [values(row) for row in rows])
+    if connection.dialect.name == "postgresql" and len(rows) > COPY_FROM:
+        copy_into(connection, reflection.name, COLUMNS, map(_values_of(COLUMNS), rows))
+    elif connection.dialect.name == "postgresql":
+        connection.execute(insert(reflection), [{name: row[name] for name in COLUMNS} for row in rows])
+    else:
+        statement, names = _insert_statement(connection.dialect)
+        # Straight to the driver: little here needs converting, and a job has many rows.
+        connection.exec_driver_sql(statement, list(map(_values_of(names), rows)))
 
 
 @cache
-def _insert_statement(dialect: Dialect) -> tuple[str, Callable[[ReflectionRow], tuple[Any, ...]]]:
-    """Return the statement that keeps an answer, and what takes its values out of a row in the statement's order."""
+def _insert_statement(dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """Return the statement that keeps an answer, and its columns in the statement's order."""
     compiled = insert(reflection).compile(dialect=dialect)
-    return str(compiled), itemgetter(*cast("list[str]", compiled.positiontup))
+    return str(compiled), tuple(cast("list[str]", compiled.positiontup))
+
+
+@cache
+def _values_of(names: tuple[str, ...]) -> Callable[[ReflectionRow], tuple[Any, ...]]:
+    """Return what takes the values of `names` out of a row, as a database keeps them."""
+    taken, free = itemgetter(*names), [names.index(name) for name in FREE_TEXT]
+
+    def values(row: ReflectionRow) -> tuple[Any, ...]:
+        found = list(taken(row))
+        for place in free:
+            if text := found[place]:
+                found[place] = to_stored(text)
+        return tuple(found)
+
+    return values
 
 
 def add_labels(connection: Connection, job_id: int, labels: Sequence[tuple[int, int, int, Label]]) -> None:
@@ -92,7 +118,7 @@ def add_labels(connection: Connection, job_id: int, labels: Sequence[tuple[int, 
         }
         for shard, document, chunk, given in labels
     ]
-    connection.execute(sqlite_insert(label).on_conflict_do_nothing(), rows)
+    connection.execute(insert_into(connection, label).on_conflict_do_nothing(), rows)
 
 
 def labels_of(connection: Connection, job_id: int, shard: int) -> dict[ChunkPlace, Label]:
@@ -165,7 +191,7 @@ def current(connection: Connection, job_id: int, shard: int) -> Iterator[Any]:
         .where(reflection.c.job_id == job_id, reflection.c.shard == shard, is_current())
         .order_by(reflection.c.document, reflection.c.chunk)
     )
-    yield from connection.execution_options(yield_per=1000).execute(query)
+    yield from streamed(connection, query)
 
 
 def num_settled(connection: Connection, job_id: int, shard: int) -> int:
@@ -188,7 +214,7 @@ def repeated(connection: Connection, job_id: int, max_repeats: int) -> Iterator[
         .where(*written, reflection.c.rationale_key.in_(keys))
         .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
     )
-    yield from connection.execution_options(yield_per=1000).execute(query)
+    yield from streamed(connection, query)
 
 
 def rationales(connection: Connection, job_id: int, withdrawn_for: str) -> Iterator[Any]:
@@ -207,7 +233,7 @@ def rationales(connection: Connection, job_id: int, withdrawn_for: str) -> Itera
         .where(reflection.c.job_id == job_id, or_(stands, reflection.c.reason == withdrawn_for))
         .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
     )
-    yield from connection.execution_options(yield_per=1000).execute(query)
+    yield from streamed(connection, query)
 
 
 def withdraw(connection: Connection, job_id: int, places: Sequence[tuple[int, int, int, str]], reason: str) -> None:
@@ -235,7 +261,7 @@ def withdrawn(connection: Connection, job_id: int, reason: str, *, replaced: boo
         .where(reflection.c.job_id == job_id, reflection.c.reason == reason, has_newer if replaced else ~has_newer)
         .order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
     )
-    yield from connection.execution_options(yield_per=1000).execute(query)
+    yield from streamed(connection, query)
 
 
 def num_texts_with(connection: Connection, job_id: int, rationale_key: bytes) -> int:

@@ -19,9 +19,10 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
 )
+
+from reflectgen.store.text import StoredText as Text
 
 metadata = MetaData(
     naming_convention={
@@ -278,7 +279,7 @@ reflection = Table(
     Column("guard_category", Text, nullable=False),
     Column("guard_score", Float, nullable=False),
     Column("guard_native", Text, nullable=False),
-    Column("guard_provenance_id", ForeignKey("provenance.id"), nullable=False),
+    Column("guard_provenance_id", ForeignKey("provenance.id", name="fk_reflection_guard_provenance"), nullable=False),
     Column("reason", Text, nullable=False),  # why it was rejected; empty: accepted
     Column("detail", Text, nullable=False),
     Column("teacher_verdict", Text),  # what the reply says; null: nobody was asked, or it could not be read

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from reflectgen.store.tables import usage
+from reflectgen.store.upsert import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Usage:
 
 def add_usage(connection: Connection, job_id: int, used: Sequence[Usage]) -> None:
     """Add to what is there."""
-    statement = sqlite_insert(usage)
+    statement = insert_into(connection, usage)
     counted = ("num_calls", "prompt_tokens", "completion_tokens", "seconds")
     sums = {name: usage.c[name] + statement.excluded[name] for name in counted}
     upsert = statement.on_conflict_do_update(index_elements=["job_id", "role", "endpoint"], set_=sums)

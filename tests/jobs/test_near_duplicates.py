@@ -5,6 +5,8 @@ import pytest
 from reflectgen.jobs.verify import verify_job
 from tests.jobs.worlds import FixedGuard, good_reply, run_here, scripted_teacher, varied, write_corpus
 
+pytestmark = pytest.mark.usefixtures("on_both_databases")
+
 NUM_CHUNKS = 24
 
 

@@ -14,6 +14,8 @@ from reflectgen.store import jobs, reflections
 from reflectgen.store.counts import count_job
 from tests.jobs.worlds import FixedGuard, good_reply, run_here, scripted_teacher, write_corpus
 
+pytestmark = pytest.mark.usefixtures("on_both_databases")
+
 
 @pytest.fixture
 def corpus(tmp_path):

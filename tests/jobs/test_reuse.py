@@ -3,15 +3,15 @@ import asyncio
 import pytest
 
 from reflectgen.jobs.reuse import Reuse
-from reflectgen.store import Store
 from tests.jobs.worlds import FixedGuard, good_reply, run_here, scripted_teacher, write_corpus
 from tests.store.rows import answer, keep, new_job
 
+pytestmark = pytest.mark.usefixtures("on_both_databases")
+
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "a.sqlite") as store:
-        yield store
+def store(any_store):
+    return any_store
 
 
 def test_equal_chunks_are_asked_about_once_and_say_whose_answer_they_took(tmp_path):

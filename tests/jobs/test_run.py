@@ -6,12 +6,15 @@ import pytest
 
 from reflectgen import __version__
 from reflectgen.errors import InputError, RecipeError, RequestRejected, TeacherUnavailable
+from reflectgen.jobs import folder
 from reflectgen.jobs.verify import verify_job
 from reflectgen.llm.prompts import load_prompt
 from reflectgen.records import Category, Label, Verdict
-from reflectgen.store import Store, reflections
+from reflectgen.store import reflections
 from reflectgen.store.browse import answers_of
 from tests.jobs.worlds import FixedGuard, good_reply, passage_of, run_here, scripted_teacher, varied, write_corpus
+
+pytestmark = pytest.mark.usefixtures("on_both_databases")
 
 # Each sentence has its number in words nobody repeats, so that a request tells which chunk it is about.
 TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." for n in range(6)) for d in range(5)]
@@ -114,7 +117,7 @@ def test_an_answer_is_kept_before_its_slot_asks_again(corpus, tmp_path):
     kept_when_asked = []
 
     def script(request):
-        with Store(tmp_path / "out" / "reflectgen.sqlite") as store, store.read() as connection:
+        with folder.Store(tmp_path / "out" / folder.STORE) as store, store.read() as connection:
             kept_when_asked.append(len([a for d in range(5) for a in answers_of(connection, 1, 0, d)]))
         return unique_reply(request)
 
@@ -252,10 +255,9 @@ def test_a_teacher_that_finds_other_words_keeps_its_place_after_the_review(corpu
 
 
 def test_two_runs_in_one_folder_do_not_mix(corpus, tmp_path):
-    from reflectgen.jobs.folder import job_folder
 
     teacher, _ = scripted_teacher(unique_reply)
-    with job_folder(tmp_path / "out"), pytest.raises(RecipeError, match="another run is at work"):
+    with folder.job_folder(tmp_path / "out"), pytest.raises(RecipeError, match="another run is at work"):
         run_here(corpus, tmp_path / "out", FixedGuard(), teacher)
 
 
@@ -271,7 +273,7 @@ def test_a_bad_row_is_still_one_when_a_strict_run_is_started_again(tmp_path):
 def test_a_reflection_knows_where_it_came_from(corpus, tmp_path):
     teacher, model = scripted_teacher(unique_reply)
     run_here(corpus, tmp_path / "out", FixedGuard(), teacher)
-    with Store(tmp_path / "out" / "reflectgen.sqlite") as store, store.read() as connection:
+    with folder.Store(tmp_path / "out" / folder.STORE) as store, store.read() as connection:
         row = answers_of(connection, 1, 0, 0)[0]
         written_by = reflections.provenances(connection)[row.provenance_id]
         labelled_by = reflections.provenances(connection)[row.guard_provenance_id]

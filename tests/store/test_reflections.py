@@ -2,15 +2,14 @@ import pytest
 
 from reflectgen.errors import OutputError
 from reflectgen.records import Category, Label, Provenance, Verdict
-from reflectgen.store import Store, reflections
+from reflectgen.store import reflections
 from reflectgen.store.counts import count_job
 from tests.store.rows import answer, keep, new_job
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "a.sqlite") as opened:
-        yield opened
+def store(any_store):
+    return any_store
 
 
 def currents(store, job_id):
@@ -38,6 +37,16 @@ def test_a_revision_is_never_overwritten(store):
         keep(store, answer(job_id, 1), answer(job_id, 0, 0, rationale="second."))
     with store.read() as connection:
         assert [row.rationale for row in reflections.current(connection, job_id, 0)] == ["first."]
+
+
+def test_of_many_rows_a_revision_that_is_there_keeps_all_of_them_out(store):
+    job_id = new_job(store, num_chunks=9)
+    keep(store, answer(job_id, 7))
+    with pytest.raises(OutputError):
+        keep(store, *(answer(job_id, chunk) for chunk in range(9)))
+    assert currents(store, job_id) == [(7, 0)]
+    keep(store, *(answer(job_id, chunk, 1) for chunk in range(9)))
+    assert currents(store, job_id) == [(chunk, 1) for chunk in range(9)]
 
 
 def test_progress_tells_answers_and_whether_a_chunk_is_settled(store):

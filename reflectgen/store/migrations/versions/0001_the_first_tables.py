@@ -148,7 +148,9 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
         sa.Column("provenance_id", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["guard_provenance_id"], ["provenance.id"], name=op.f("fk_reflection_provenance")),
+        sa.ForeignKeyConstraint(
+            ["guard_provenance_id"], ["provenance.id"], name=op.f("fk_reflection_guard_provenance")
+        ),
         sa.ForeignKeyConstraint(
             ["job_id", "shard"], ["shard.job_id", "shard.number"], name=op.f("fk_reflection_shard")
         ),
