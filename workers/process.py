@@ -23,7 +23,7 @@ def _settings() -> ServiceSettings:
 
 @cache
 def _store() -> Store:
-    return Store.at(_settings().database.get_secret_value())
+    return Store.at(_settings().database.get_secret_value(), migrates=False)  # `reflectgen db upgrade` does
 
 
 @cache
