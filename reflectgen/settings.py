@@ -42,6 +42,7 @@ class ServiceSettings(BaseModel, frozen=True, hide_input_in_errors=True):
     registry: Path | None = None  # TOML: the endpoints and recipes that the operator offers
     corpus_roots: tuple[Path, ...] = ()  # folders whose files a corpus may name; separated by ":" in the variable
     corpus_urls: bool = False  # whether a corpus may name an http(s) address
+    allowed_hosts: tuple[str, ...] = ("*",)  # names that the service answers to; separated by "," in the variable
     max_upload_bytes: int = Field(default=10 << 30, gt=0)
     requests_per_minute: int = Field(default=1200, gt=0)  # of one key
     lease_seconds: float = Field(default=60.0, gt=0)  # a worker that is silent for so long has lost its task
@@ -64,6 +65,8 @@ def read_service_settings(environ: Mapping[str, str] = os.environ) -> ServiceSet
     }
     if roots := values.get("corpus_roots"):
         values["corpus_roots"] = tuple(Path(root) for root in str(roots).split(":") if root)
+    if hosts := values.get("allowed_hosts"):
+        values["allowed_hosts"] = tuple(host.strip() for host in str(hosts).split(",") if host.strip())
     try:
         return ServiceSettings.model_validate(values)
     except ValidationError as error:

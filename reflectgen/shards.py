@@ -96,14 +96,18 @@ def read_document(path: Path, row: int) -> Document:
     Raises:
         IndexError: the shard has no such row.
     """
-    with pq.ParquetFile(path) as shard:
-        first = 0
-        for group in range(shard.num_row_groups):
-            num_rows = shard.metadata.row_group(group).num_rows
-            if row < first + num_rows:
-                return next(_documents(shard.read_row_group(group).slice(row - first, 1)))
-            first += num_rows
-    raise IndexError(f"{path.name} has no row {row}")
+    first, table = _group_with(path, row)
+    return next(_documents(table.slice(row - first, 1)))
+
+
+def read_group(path: Path, row: int) -> tuple[int, list[Document]]:
+    """Return the row group that holds a row: the number of its first row, and its documents.
+
+    Raises:
+        IndexError: the shard has no such row.
+    """
+    first, table = _group_with(path, row)
+    return first, list(_documents(table))
 
 
 def read_chunk_ends(path: Path) -> list[list[int]]:
@@ -131,6 +135,17 @@ def _write(folder: Path, kind: str, number: int, schema: pa.Schema, tables: Iter
     name = f"{kind}/{number:05d}-{sha256[:12]}.parquet"
     unnamed.replace(folder / name)
     return ShardFile(name, sha256)
+
+
+def _group_with(path: Path, row: int) -> tuple[int, pa.Table]:
+    with pq.ParquetFile(path) as shard:
+        first = 0
+        for group in range(shard.num_row_groups):
+            num_rows = shard.metadata.row_group(group).num_rows
+            if row < first + num_rows:
+                return first, shard.read_row_group(group)
+            first += num_rows
+    raise IndexError(f"{path.name} has no row {row}")
 
 
 def _groups(documents: Sequence[Document]) -> Iterator[list[Document]]:

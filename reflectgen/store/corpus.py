@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -108,3 +108,10 @@ def find_document(connection: Connection, job_id: int, document_id: str) -> tupl
 def num_rejected_rows(connection: Connection, job_id: int) -> int:
     count = select(func.count()).select_from(rejected_row).where(rejected_row.c.job_id == job_id)
     return connection.execute(count).scalar_one()
+
+
+def files_of(connection: Connection, job_id: int, numbers: Collection[int]) -> dict[int, str]:
+    """Return the corpus files of some of a job's shards, by number."""
+    query = select(shard.c.number, shard.c.corpus_file)
+    query = query.where(shard.c.job_id == job_id, shard.c.number.in_(sorted(numbers)))
+    return {row.number: row.corpus_file for row in connection.execute(query)}

@@ -1,0 +1,63 @@
+"""So many requests a minute for each key: counted in Redis where there is one, else in this process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from pydantic import SecretStr
+
+_log = logging.getLogger(__name__)
+REDIS_AWAY_SECONDS = 5.0  # during which this process counts alone, after Redis did not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whether a request may go on, and what the headers say of it."""
+
+    is_granted: bool
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        policy = {"RateLimit-Policy": f'"key";q={self.limit};w=60'}
+        return policy | {"RateLimit": f'"key";r={self.remaining};t={self.reset_seconds}'}
+
+
+class Limiter:
+    """A Redis that is away never stops the service: the limit then holds for each process on its own."""
+
+    def __init__(self, requests_per_minute: int, redis_url: SecretStr | None) -> None:
+        self._item = RateLimitItemPerMinute(requests_per_minute)
+        self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._shared: SlidingWindowCounterRateLimiter | None = None
+        self._storage: Storage | None = None
+        self._away_until = 0.0
+        if redis_url:
+            address = "async+" + redis_url.get_secret_value()
+            options: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+            self._storage = RedisStorage(address, implementation="redispy", key_prefix="reflectgen:limit", **options)
+            self._shared = SlidingWindowCounterRateLimiter(self._storage)
+
+    async def take(self, key_id: str) -> Allowance:
+        """Count a request of a key."""
+        if self._shared and time.monotonic() > self._away_until:
+            try:
+                return await self._take(self._shared, key_id)
+            except Exception as error:  # whatever a client of Redis raises
+                self._away_until = time.monotonic() + REDIS_AWAY_SECONDS
+                _log.warning("Redis does not count requests (%s); this process counts alone", type(error).__name__)
+        return await self._take(self._alone, key_id)
+
+    async def _take(self, strategy: SlidingWindowCounterRateLimiter, key_id: str) -> Allowance:
+        is_granted = await strategy.hit(self._item, key_id)
+        stats = await strategy.get_window_stats(self._item, key_id)
+        seconds = max(1, round(stats.reset_time - time.time()))
+        return Allowance(is_granted, self._item.amount, max(0, stats.remaining), seconds)

@@ -1,0 +1,228 @@
+"""What the routes take and give, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from reflectgen.export.formats import Format
+from reflectgen.jobs.service import Status
+from reflectgen.records import Category, Road, Verdict
+from reflectgen.reflection.form import FormOptions
+
+Shown = TypeVar("Shown", bound=BaseModel)
+
+CORPUS_ID = r"^corpus_[0-9a-f]{24}$"
+JOB_ID = r"^job_[0-9a-f]{24}$"
+EXPORT_ID = r"^export_[0-9a-f]{24}$"
+PLACE = r"^[0-9]{1,10}-[0-9]{1,10}-[0-9]{1,10}$"
+
+_CORPUS = "corpus_5f0c9a2b7d4e8c41d0e9a6b2"
+_JOB = "job_0f6a1b9c2d3e4f5061728394"
+_EXPORT = "export_91b2c3d4e5f60718293a4b5c"
+
+
+def _on_one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a line break or a character that is not printable")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_on_one_line)]
+
+
+class Page(BaseModel, Generic[Shown]):
+    """A page of a list. `last_id` is what `after` of the next page is to be, where `has_more` says there is one."""
+
+    object: Literal["list"] = "list"
+    data: list[Shown]
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool = False
+
+
+class CorpusView(BaseModel):
+    """A corpus that jobs may name."""
+
+    id: str = Field(examples=[_CORPUS])
+    object: Literal["corpus"] = "corpus"
+    name: str = Field(examples=["essays.jsonl.zst"])
+    num_bytes: int = Field(examples=[1048576])
+    sha256: str | None = Field(None, description="of an upload; null where the corpus lies under an operator's root")
+    created_at: int = Field(examples=[1764086400])
+
+
+class CorpusReference(BaseModel, extra="forbid"):
+    """A corpus by reference: exactly one of `path`, under a root of the operator's, and `url`, where those are on."""
+
+    path: str | None = Field(None, min_length=1, max_length=1024, examples=["essays/2026"])
+    url: str | None = Field(None, min_length=1, max_length=2048, examples=["https://data.example.org/essays.jsonl"])
+    name: Line | None = Field(None, examples=["essays"])
+
+
+class RequestCounts(BaseModel):
+    """Chunks, as far as the corpus has been read: all, those with their reflection, those that were set aside."""
+
+    total: int = Field(examples=[12000])
+    completed: int = Field(examples=[4700])
+    failed: int = Field(examples=[0])
+
+
+class SetAside(BaseModel):
+    """A piece of work that every attempt at ended with an error."""
+
+    kind: str = Field(examples=["reflect"])
+    number: int
+    error: str
+
+
+class Ledger(BaseModel):
+    """What the database says of a job's parts; rows are documents and rejected rows, at every moment."""
+
+    num_rows: int
+    num_documents: int
+    num_rejected_rows: int
+    num_chunks: int
+    tasks: dict[str, dict[str, int]] = Field(examples=[{"plan": {"done": 1}, "reflect": {"done": 3, "leased": 2}}])
+    set_aside: list[SetAside] = Field(default_factory=list)
+
+
+class JobView(BaseModel):
+    """A job, in the shape of a batch of OpenAI's Batch API; times are seconds since 1970."""
+
+    id: str = Field(examples=[_JOB])
+    object: Literal["job"] = "job"
+    status: Status = Field(examples=["in_progress"])
+    created_at: int = Field(examples=[1764086400])
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    cancelling_at: int | None = None
+    cancelled_at: int | None = None
+    paused_at: int | None = None
+    request_counts: RequestCounts
+    ledger: Ledger
+    corpus: str = Field(examples=[_CORPUS])
+    recipe: str | dict[str, Any] = Field(examples=["builtin"])
+    error: str | None = None
+    stale_exports: list[str] = Field(default_factory=list, description="made before something was last rejected")
+    metadata: dict[str, str] = Field(default_factory=dict, examples=[{"team": "pretraining"}])
+
+
+class CountsView(BaseModel):
+    """Everything that `reflectgen stats` counts, by verdict, category, road and reason."""
+
+    counts: dict[str, Any] = Field(examples=[{"num_chunks": 12000, "verdicts": {"safe": 11950, "unsafe": 50}}])
+
+
+class RetryView(BaseModel):
+    job: JobView
+    num_tasks: int = Field(description="that were set aside and are ready again")
+
+
+class Deleted(BaseModel):
+    id: str = Field(examples=[_JOB])
+    object: Literal["job"] = "job"
+    deleted: Literal[True] = True
+
+
+class ReviewView(BaseModel):
+    """What a person said of one revision."""
+
+    revision: int
+    decision: Literal["accept", "reject"]
+    reviewer: str
+    reason: str
+    created_at: int
+
+
+class ReflectionView(BaseModel):
+    """The reflection that stands at a chunk now, with the chunk's text."""
+
+    id: str = Field(description="shard, document and chunk", examples=["0-3-1"])
+    object: Literal["reflection"] = "reflection"
+    document_id: str
+    start: int = Field(description="code points from the document's start")
+    end: int
+    text: str
+    revision: int
+    verdict: Verdict
+    category: Category
+    rationale: str
+    evidence: str
+    road: Road
+    guard_verdict: Verdict
+    guard_category: Category
+    guard_score: float
+    teacher_verdict: Verdict | None = None
+    teacher_category: Category | None = None
+    reviews: list[ReviewView] = Field(default_factory=list)
+
+
+class ReviewRequest(BaseModel, extra="forbid"):
+    """A person's word. A rejected reflection gives way to the template; `verdict` and `category` say of which one."""
+
+    decision: Literal["accept", "reject"]
+    reviewer: Line = Field(examples=["maria"])
+    reason: str = Field("", max_length=2000, examples=["the rationale speaks of another passage"])
+    revision: int | None = Field(None, ge=0, lt=2**31, description="what was looked at; 409 where a newer one stands")
+    verdict: Verdict | None = None
+    category: Category | None = None
+
+
+class ExportRequest(BaseModel, extra="forbid"):
+    """Formats to write, and the written form where it is not to be the recipe's."""
+
+    formats: tuple[Format, ...] = Field(default=(Format.PARQUET,), min_length=1, max_length=len(Format))
+    form: FormOptions | None = None
+
+
+class ExportFile(BaseModel):
+    name: str = Field(examples=["parquet/train-00000-of-00001.parquet"])
+    num_bytes: int
+    sha256: str | None = Field(None, description="null of the card and the manifest")
+
+
+class ExportView(BaseModel):
+    id: str = Field(examples=[_EXPORT])
+    object: Literal["export"] = "export"
+    job: str = Field(examples=[_JOB])
+    status: Literal["in_progress", "completed"]
+    created_at: int
+    completed_at: int | None = None
+    formats: list[Format] | None = Field(None, description="null: those of the recipe")
+    is_stale: bool = Field(description="something was rejected after it was asked for")
+    manifest_sha256: str | None = None
+    files: list[ExportFile] = Field(default_factory=list)
+
+
+class RecipeView(BaseModel):
+    name: str = Field(examples=["builtin"])
+    recipe: dict[str, Any]
+
+
+class EndpointView(BaseModel):
+    """An endpoint that recipes may use. Where it lies and how it is paid for is the operator's business."""
+
+    name: str = Field(examples=["qwen-big"])
+    model: str | None = Field(None, examples=["Qwen/Qwen3-235B-A22B"])
+    concurrency: int = Field(examples=[64])
+
+
+class Offers(BaseModel, Generic[Shown]):
+    object: Literal["list"] = "list"
+    data: list[Shown]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(BaseModel):
+    """What the service needs, and whether it is there."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str] = Field(examples=[{"database": "ok", "redis": "ok", "data": "ok"}])

@@ -1,0 +1,174 @@
+"""From rows of the store to what people see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from reflectgen.api import schemas as s
+from reflectgen.api.problems import without_addresses
+from reflectgen.export.formats import Format
+from reflectgen.jobs.service import status_of
+from reflectgen.records import Category, Road, Verdict
+from reflectgen.store import exports, pages, reviews, tasks
+from reflectgen.store.corpora import Corpus
+from reflectgen.store.exports import Export
+from reflectgen.store.jobs import Job
+from reflectgen.store.pages import Figures
+from reflectgen.store.reviews import Place, Review
+
+FIGURES_SECONDS = 1.0  # for so long the figures of a job are not counted again
+_TIMES = {"completed": "completed_at", "failed": "failed_at", "paused": "paused_at", "reviewing": "finalizing_at"}
+
+
+class Shown:
+    """Shows jobs; figures of a moment ago are shown again, so that those who poll do not hold up those who work."""
+
+    def __init__(self) -> None:
+        self._figures: dict[int, tuple[float, Figures]] = {}
+
+    def jobs(self, connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
+        figures = self._figures_of(connection, found)
+        rejected_at = reviews.last_rejection_at(connection, [job.id for job in found])
+        return [_job(connection, job, figures[job.id], rejected_at.get(job.id)) for job in found]
+
+    def job(self, connection: Connection, job: Job) -> s.JobView:
+        return self.jobs(connection, [job])[0]
+
+    def forget(self) -> None:
+        """Count afresh: something was just changed."""
+        self._figures = {}
+
+    def _figures_of(self, connection: Connection, found: Sequence[Job]) -> dict[int, Figures]:
+        now = time.monotonic()
+        self._figures = {key: known for key, known in self._figures.items() if now - known[0] < FIGURES_SECONDS}
+        unknown = [job.id for job in found if job.id not in self._figures]
+        if unknown:
+            fresh = pages.figures_of(connection, unknown)
+            self._figures |= {key: (now, figures) for key, figures in fresh.items()}
+        return {job.id: self._figures[job.id][1] for job in found}
+
+
+def _job(connection: Connection, job: Job, figures: Figures, rejected_at: float | None) -> s.JobView:
+    status = status_of(connection, job)
+    request = (job.request or {}).get("request", {})
+    times = {name: int(figures.times[kind]) for kind, name in _TIMES.items() if kind in figures.times}
+    if "cancelled" in figures.times:
+        times["cancelling_at"] = int(figures.times["cancelled"])
+        if status == "cancelled":
+            times["cancelled_at"] = times["cancelling_at"]
+    if "planned" in figures.times:
+        times["in_progress_at"] = int(figures.times["planned"])
+    set_aside = tasks.quarantined(connection, job.id) if _any_set_aside(figures) else []
+    shown = s.JobView(
+        id=job.public_id or "",
+        status=status,
+        created_at=int(job.created_at),
+        request_counts=s.RequestCounts(
+            total=figures.num_chunks, completed=figures.num_settled, failed=figures.num_set_aside
+        ),
+        ledger=s.Ledger(
+            num_rows=figures.num_rows,
+            num_documents=figures.num_documents,
+            num_rejected_rows=figures.num_rejected_rows,
+            num_chunks=figures.num_chunks,
+            tasks=figures.tasks,
+            set_aside=[s.SetAside(kind=k, number=n, error=without_addresses(error)) for k, n, error in set_aside],
+        ),
+        corpus=request.get("corpus", ""),
+        recipe=request.get("recipe", "builtin"),
+        error=without_addresses(job.error) or None,
+        stale_exports=[
+            export.public_id
+            for export in (exports.of_job(connection, job.id) if rejected_at else [])
+            if is_stale(export, rejected_at)
+        ],
+        metadata=request.get("metadata", {}),
+    )
+    return shown.model_copy(update=times)
+
+
+def _any_set_aside(figures: Figures) -> bool:
+    return any("quarantined" in states for states in figures.tasks.values())
+
+
+def is_stale(export: Export, rejected_at: float | None) -> bool:
+    """Whether something was rejected since an export was asked for; it may then show what no longer stands."""
+    return rejected_at is not None and rejected_at >= export.created_at
+
+
+def corpus_view(found: Corpus) -> s.CorpusView:
+    return s.CorpusView(
+        id=found.public_id,
+        name=found.name,
+        num_bytes=found.num_bytes,
+        sha256=found.sha256 or None,
+        created_at=int(found.created_at),
+    )
+
+
+def export_view(
+    export: Export, job_id: str, rejected_at: float | None, files: Sequence[s.ExportFile] = ()
+) -> s.ExportView:
+    formats = export.options.get("formats")
+    return s.ExportView(
+        id=export.public_id,
+        job=job_id,
+        status="completed" if export.folder else "in_progress",
+        created_at=int(export.created_at),
+        completed_at=None if export.finished_at is None else int(export.finished_at),
+        formats=[Format(one) for one in formats] if formats else None,
+        is_stale=is_stale(export, rejected_at),
+        manifest_sha256=export.manifest_sha256 or None,
+        files=list(files),
+    )
+
+
+def reflection_view(row: Any, document_id: str, text: str, said: Sequence[Review]) -> s.ReflectionView:
+    return s.ReflectionView(
+        id=written_place((row.shard, row.document, row.chunk)),
+        document_id=document_id,
+        start=row.start,
+        end=row.end,
+        text=text,
+        revision=row.revision,
+        verdict=Verdict(row.verdict),
+        category=Category(row.category),
+        rationale=row.rationale,
+        evidence=row.evidence,
+        road=Road(row.road),
+        guard_verdict=Verdict(row.guard_verdict),
+        guard_category=Category(row.guard_category),
+        guard_score=row.guard_score,
+        teacher_verdict=row.teacher_verdict,
+        teacher_category=row.teacher_category,
+        reviews=[review_view(one) for one in said],
+    )
+
+
+def review_view(said: Review) -> s.ReviewView:
+    return s.ReviewView(
+        revision=said.revision,
+        decision="accept" if said.is_accepted else "reject",
+        reviewer=said.reviewer,
+        reason=said.reason,
+        created_at=int(said.created_at),
+    )
+
+
+def written_place(place: Place) -> str:
+    return "-".join(map(str, place))
+
+
+def read_place(written: str) -> Place:
+    """Read a place that fits `schemas.PLACE`."""
+    shard, document, chunk = (min(int(part), 2**31 - 1) for part in written.split("-"))
+    return shard, document, chunk
+
+
+def event_body(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's body without the addresses that its errors may name."""
+    return {key: without_addresses(value) if isinstance(value, str) else value for key, value in body.items()}

@@ -1,0 +1,365 @@
+"""A small client of the service, for Python: the API's objects as typed values, its problems as one error.
+
+    with Client("http://localhost:8000", "rg_...") as client:
+        corpus = client.upload(Path("essays.jsonl.zst"))
+        job = client.submit(corpus.id, recipe="builtin")
+        for event in client.events(job.id):
+            print(event.kind)
+        client.download(job.id, client.exports(job.id)[0], Path("essays-reflected"))
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+from reflectgen.records import Category, Road, Verdict
+
+ENDED = ("completed", "cancelled", "failed")
+_PIECE_BYTES = 1 << 20
+_RETRIED_STATUSES = (429, 502, 503, 504)
+_MAX_WAIT_SECONDS = 30.0
+
+Kind = TypeVar("Kind")
+
+
+class APIError(Exception):
+    """A problem that the service answered with; `status` 0: it did not answer. The message is one line."""
+
+    def __init__(self, status: int, detail: str, type: str = "", errors: Sequence[Any] = ()) -> None:  # noqa: A002
+        super().__init__(detail)
+        self.status, self.detail, self.type, self.errors = status, detail, type, list(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    id: str
+    name: str
+    num_bytes: int
+    sha256: str | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Times are seconds since 1970; `request_counts` has total, completed and failed chunks."""
+
+    id: str
+    status: str
+    created_at: int
+    request_counts: dict[str, int]
+    ledger: dict[str, Any]
+    corpus: str
+    recipe: str | dict[str, Any]
+    error: str | None = None
+    stale_exports: tuple[str, ...] | list[str] = ()
+    metadata: dict[str, str] | None = None
+    in_progress_at: int | None = None
+    finalizing_at: int | None = None
+    completed_at: int | None = None
+    failed_at: int | None = None
+    cancelling_at: int | None = None
+    cancelled_at: int | None = None
+    paused_at: int | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    number: int
+    kind: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingReflection:
+    """The reflection at a chunk now, with the chunk's text."""
+
+    id: str
+    document_id: str
+    start: int
+    end: int
+    text: str
+    revision: int
+    verdict: Verdict
+    category: Category
+    rationale: str
+    evidence: str
+    road: Road
+    guard_verdict: Verdict
+    guard_category: Category
+    guard_score: float
+    reviews: list[dict[str, Any]]
+    teacher_verdict: str | None = None
+    teacher_category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    id: str
+    status: str
+    created_at: int
+    completed_at: int | None
+    is_stale: bool
+    manifest_sha256: str | None
+    files: list[dict[str, Any]]
+
+
+class Client:
+    """Talks to one service with one key. What may be sent again is, a few times, where the service is away or busy."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_seconds: float = 60.0,
+        max_attempts: int = 4,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._max_attempts = max_attempts
+        headers = {"Authorization": f"Bearer {key}", "User-Agent": "reflectgen-client"}
+        self._http = httpx2.Client(
+            base_url=url.rstrip("/"), headers=headers, timeout=timeout_seconds, transport=transport, trust_env=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def upload(self, path: Path, name: str | None = None) -> Corpus:
+        """Upload a file as it lies on disk; the ending of its name says what it is."""
+        with path.open("rb") as file:
+            pieces = iter(lambda: file.read(_PIECE_BYTES), b"")
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
+            answer = self._ask("POST", "/v1/corpora", params={"name": name or path.name}, content=pieces, headers=headers)
+        return _made(Corpus, answer)
+
+    def refer(self, path: str, name: str | None = None) -> Corpus:
+        """Name a corpus that lies under one of the operator's roots."""
+        return _made(Corpus, self._ask("POST", "/v1/corpora", json={"path": path, "name": name}))
+
+    def corpora(self) -> Iterator[Corpus]:
+        """Yield every corpus, the newest first."""
+        return (_made(Corpus, one) for one in self._pages("/v1/corpora", {}))
+
+    def submit(
+        self,
+        corpus: str,
+        *,
+        recipe: str | Mapping[str, Any] = "builtin",
+        idempotency_key: str | None = None,
+        **settings: Any,
+    ) -> Job:
+        """Submit a job; sent twice, because an answer was lost, it is one job all the same.
+
+        `settings` are the request's other fields: read, chunks, form, formats, limits, metadata.
+        """
+        headers = {"Idempotency-Key": idempotency_key or secrets.token_hex(16)}
+        body = {"corpus": corpus, "recipe": recipe, **settings}
+        return _made(Job, self._ask("POST", "/v1/jobs", json=body, headers=headers, is_repeatable=True))
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield every job, the newest first."""
+        return (_made(Job, one) for one in self._pages("/v1/jobs", {}))
+
+    def job(self, job_id: str) -> Job:
+        return _made(Job, self._ask("GET", f"/v1/jobs/{job_id}"))
+
+    def counts(self, job_id: str) -> dict[str, Any]:
+        """Return everything that `reflectgen stats` counts."""
+        counts: dict[str, Any] = self._ask("GET", f"/v1/jobs/{job_id}/counts")["counts"]
+        return counts
+
+    def cancel(self, job_id: str) -> Job:
+        return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def pause(self, job_id: str) -> Job:
+        return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/pause"))
+
+    def resume(self, job_id: str) -> Job:
+        return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/resume"))
+
+    def retry(self, job_id: str) -> Job:
+        """Give what was set aside a fresh start."""
+        return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/retry")["job"])
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended, with everything that came of it."""
+        self._ask("DELETE", f"/v1/jobs/{job_id}")
+
+    def wait(self, job_id: str, poll_seconds: float = 1.0) -> Job:
+        """Return a job once it has ended, or stands still until somebody resumes it."""
+        while not (job := self.job(job_id)).has_ended and job.status != "paused":
+            time.sleep(poll_seconds)
+        return job
+
+    def events(self, job_id: str, after: int = 0) -> Iterator[Event]:
+        """Yield what happens to a job until it ends, however often the connection breaks meanwhile."""
+        while True:
+            try:
+                for event in self._stream(job_id, after):
+                    after = event.number
+                    yield event
+                if self.job(job_id).has_ended:
+                    return
+            except httpx2.TransportError:
+                time.sleep(1.0)
+
+    def _stream(self, job_id: str, after: int) -> Iterator[Event]:
+        headers = {"Last-Event-ID": str(after), "Accept": "text/event-stream"}
+        # A comment comes every 15 s, so that silence means that nobody is there.
+        with self._http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers, timeout=40.0) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise _error(answer)
+            said: dict[str, str] = {}
+            for line in answer.iter_lines():
+                if line and not line.startswith(":"):
+                    name, _, value = line.partition(":")
+                    said[name] = value.removeprefix(" ")
+                elif not line and "id" in said:
+                    yield Event(int(said["id"]), said.get("event", ""), json.loads(said.get("data", "{}")))
+                    said = {}
+
+    def reflections(self, job_id: str, **filters: str) -> Iterator[StandingReflection]:
+        """Yield reflections that stand now, in corpus order; filters are verdict, category, road, reason and q."""
+        for one in self._pages(f"/v1/jobs/{job_id}/reflections", filters):
+            row = _made(StandingReflection, one)
+            yield row
+
+    def review(
+        self, job_id: str, reflection_id: str, *, accept: bool, reviewer: str, reason: str = "", **more: Any
+    ) -> StandingReflection:
+        """Accept or reject a reflection; `more` may hold revision, verdict and category."""
+        decision = "accept" if accept else "reject"
+        body = {"decision": decision, "reviewer": reviewer, "reason": reason, **more}
+        return _made(StandingReflection, self._ask("POST", f"/v1/jobs/{job_id}/reflections/{reflection_id}/review", json=body))
+
+    def export(self, job_id: str, formats: Sequence[str] = ("parquet",), form: Mapping[str, Any] | None = None) -> Export:
+        """Ask for one more export of a completed job."""
+        body = {"formats": list(formats), "form": form}
+        return _made(Export, self._ask("POST", f"/v1/jobs/{job_id}/exports", json=body))
+
+    def exports(self, job_id: str) -> list[Export]:
+        return [_made(Export, one) for one in self._ask("GET", f"/v1/jobs/{job_id}/exports")["data"]]
+
+    def get_export(self, job_id: str, export_id: str) -> Export:
+        return _made(Export, self._ask("GET", f"/v1/jobs/{job_id}/exports/{export_id}"))
+
+    def wait_for_export(self, job_id: str, export_id: str, poll_seconds: float = 1.0) -> Export:
+        while not (export := self.get_export(job_id, export_id)).files:
+            time.sleep(poll_seconds)
+        return export
+
+    def download(self, job_id: str, export: Export, folder: Path) -> None:
+        """Download an export's files, the manifest last; what is there in part is gone on with, and hashes are checked.
+
+        Raises:
+            APIError: a file is not what the manifest says.
+        """
+        for file in sorted(export.files, key=lambda one: one["name"] == "manifest.json"):
+            path = folder / file["name"]
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise APIError(0, f"the service names a file outside of the export: {file['name']!r}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not (path.is_file() and path.stat().st_size == file["num_bytes"]):
+                self._download(f"/v1/jobs/{job_id}/exports/{export.id}/files/{file['name']}", path, file)
+
+    def _download(self, url: str, path: Path, file: Mapping[str, Any]) -> None:
+        partial = path.with_name(path.name + ".partial")
+        for attempt in range(1, self._max_attempts + 1):
+            have = partial.stat().st_size if partial.is_file() else 0
+            headers = {"Range": f"bytes={have}-"} if 0 < have < file["num_bytes"] else {}
+            try:
+                with self._http.stream("GET", url, headers=headers) as answer:
+                    if answer.status_code not in (200, 206):
+                        answer.read()
+                        raise _error(answer)
+                    with partial.open("ab" if answer.status_code == 206 else "wb") as out:
+                        for piece in answer.iter_bytes(_PIECE_BYTES):
+                            out.write(piece)
+                break
+            except httpx2.TransportError as error:
+                if attempt == self._max_attempts:
+                    raise APIError(0, f"the service went away: {type(error).__name__}") from error
+                time.sleep(attempt)
+        with partial.open("rb") as whole:
+            found = hashlib.file_digest(whole, "sha256").hexdigest()
+        if file["sha256"] not in (None, found):
+            partial.unlink()
+            raise APIError(0, f"{file['name']} is not what the manifest says; download it again")
+        partial.replace(path)
+
+    def recipes(self) -> dict[str, Any]:
+        return {one["name"]: one["recipe"] for one in self._ask("GET", "/v1/recipes")["data"]}
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        data: list[dict[str, Any]] = self._ask("GET", "/v1/endpoints")["data"]
+        return data
+
+    def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        after: dict[str, str] = {}
+        while True:
+            page = self._ask("GET", path, params={"limit": "100", **params, **after})
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = {"after": page["last_id"]}
+
+    def _ask(self, method: str, path: str, *, is_repeatable: bool = False, **how: Any) -> Any:
+        """Send a request, again where nothing can come of it twice."""
+        may_repeat = is_repeatable or method == "GET"
+        for attempt in range(1, self._max_attempts + 1):
+            is_last = attempt == self._max_attempts or not may_repeat
+            try:
+                answer = self._http.request(method, path, **how)
+            except httpx2.TransportError as error:
+                if is_last:
+                    raise APIError(0, f"{self._http.base_url} does not answer ({type(error).__name__})") from error
+                time.sleep(0.5 * 2**attempt)
+                continue
+            if answer.status_code in _RETRIED_STATUSES and not is_last:
+                time.sleep(_wait_seconds(answer, attempt))
+                continue
+            if answer.is_success:
+                return answer.json()
+            raise _error(answer)
+        raise AssertionError
+
+
+def _wait_seconds(answer: httpx2.Response, attempt: int) -> float:
+    said = answer.headers.get("Retry-After", "")
+    return min(float(said) if said.isdecimal() else 0.5 * 2**attempt, _MAX_WAIT_SECONDS)
+
+
+def _error(answer: httpx2.Response) -> APIError:
+    try:
+        problem = answer.json()
+        return APIError(answer.status_code, problem["detail"], problem["type"], problem.get("errors") or ())
+    except (ValueError, KeyError, TypeError):
+        return APIError(answer.status_code, f"the service answers with status {answer.status_code}")
+
+
+def _made(kind: type[Kind], said: Mapping[str, Any]) -> Kind:
+    """Make a value of an answer; fields that a newer service adds are passed over."""
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    values = {name: value for name, value in said.items() if name in known}
+    enums = {"verdict": Verdict, "category": Category, "road": Road, "guard_verdict": Verdict, "guard_category": Category}
+    return kind(**{name: enums[name](value) if name in enums else value for name, value in values.items()})
