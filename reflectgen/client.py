@@ -1,11 +1,11 @@
 """A small client of the service, for Python: the API's objects as typed values, its problems as one error.
 
-    with Client("http://localhost:8000", "rg_...") as client:
-        corpus = client.upload(Path("essays.jsonl.zst"))
-        job = client.submit(corpus.id, recipe="builtin")
-        for event in client.events(job.id):
-            print(event.kind)
-        client.download(job.id, client.exports(job.id)[0], Path("essays-reflected"))
+with Client("http://localhost:8000", "rg_...") as client:
+    corpus = client.upload(Path("essays.jsonl.zst"))
+    job = client.submit(corpus.id, recipe="builtin")
+    for event in client.events(job.id):
+        print(event.kind)
+    client.download(job.id, client.exports(job.id)[0], Path("essays-reflected"))
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class Client:
         with path.open("rb") as file:
             pieces = iter(lambda: file.read(_PIECE_BYTES), b"")
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
-            answer = self._ask("POST", "/v1/corpora", params={"name": name or path.name}, content=pieces, headers=headers)
+            answer = self._ask(
+                "POST", "/v1/corpora", params={"name": name or path.name}, content=pieces, headers=headers
+            )
         return _made(Corpus, answer)
 
     def refer(self, path: str, name: str | None = None) -> Corpus:
@@ -250,9 +252,13 @@ class Client:
         """Accept or reject a reflection; `more` may hold revision, verdict and category."""
         decision = "accept" if accept else "reject"
         body = {"decision": decision, "reviewer": reviewer, "reason": reason, **more}
-        return _made(StandingReflection, self._ask("POST", f"/v1/jobs/{job_id}/reflections/{reflection_id}/review", json=body))
+        return _made(
+            StandingReflection, self._ask("POST", f"/v1/jobs/{job_id}/reflections/{reflection_id}/review", json=body)
+        )
 
-    def export(self, job_id: str, formats: Sequence[str] = ("parquet",), form: Mapping[str, Any] | None = None) -> Export:
+    def export(
+        self, job_id: str, formats: Sequence[str] = ("parquet",), form: Mapping[str, Any] | None = None
+    ) -> Export:
         """Ask for one more export of a completed job."""
         body = {"formats": list(formats), "form": form}
         return _made(Export, self._ask("POST", f"/v1/jobs/{job_id}/exports", json=body))
@@ -361,5 +367,11 @@ def _made(kind: type[Kind], said: Mapping[str, Any]) -> Kind:
     """Make a value of an answer; fields that a newer service adds are passed over."""
     known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
     values = {name: value for name, value in said.items() if name in known}
-    enums = {"verdict": Verdict, "category": Category, "road": Road, "guard_verdict": Verdict, "guard_category": Category}
+    enums = {
+        "verdict": Verdict,
+        "category": Category,
+        "road": Road,
+        "guard_verdict": Verdict,
+        "guard_category": Category,
+    }
     return kind(**{name: enums[name](value) if name in enums else value for name, value in values.items()})

@@ -126,7 +126,8 @@ def _tasks(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, di
 
 def _times(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, float]]:
     columns = (event.c.job_id, event.c.kind)
-    query = select(*columns, func.max(event.c.created_at)).where(event.c.job_id.in_(ids)).group_by(*columns)
+    wanted = (event.c.job_id.in_(ids), event.c.kind != "shard_reflected")  # of which there is one a shard
+    query = select(*columns, func.max(event.c.created_at)).where(*wanted).group_by(*columns)
     found: dict[int, dict[str, float]] = {}
     for job_id, kind, when in connection.execute(query):
         found.setdefault(job_id, {})[kind] = when

@@ -146,5 +146,7 @@ def _read_files(folder: Path) -> tuple[s.ExportFile, ...]:
     manifest = read_manifest(folder)
     listed = [s.ExportFile(name=one.path, num_bytes=one.num_bytes, sha256=one.sha256) for one in manifest.files]
     beside = [folder / name for name in (MANIFEST_NAME, CARD_NAME)]
-    more = [s.ExportFile(name=path.name, num_bytes=path.stat().st_size, sha256=None) for path in beside if path.is_file()]
+    more = [
+        s.ExportFile(name=path.name, num_bytes=path.stat().st_size, sha256=None) for path in beside if path.is_file()
+    ]
     return (*listed, *more)

@@ -16,7 +16,9 @@ from reflectgen.errors import ReflectgenError
 from reflectgen.store.clock import db_now
 
 router = APIRouter(tags=["health"])
-_METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}}
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}
+}
 
 
 @router.get("/healthz", responses=documented())
