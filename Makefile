@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := reflectgen workers prompts tests benchmarks scripts
 SHARED_TOOLS ?= ../shared/tools
 
-.PHONY: demo test test-all test-vllm check format bench clean
+.PHONY: demo test test-all test-vllm test-faults check format bench clean
 
 demo: $(VENV)/.core
 	@$(BIN)/reflectgen run examples/corpus examples/bad_rows.jsonl --out demo-out
@@ -18,7 +18,7 @@ demo: $(VENV)/.core
 	@echo "What a trainer reads:               demo-out/export"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not train and not vllm and not gpu"
+	$(BIN)/python -m pytest -m "not train and not vllm and not gpu and not faults"
 
 test-all: $(VENV)/.train
 	$(BIN)/python -m pytest -m "train"; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 ]
@@ -27,6 +27,10 @@ test-all: $(VENV)/.train
 # A real vLLM server with a real small model on the CPU; skipped, saying so, where the tools that start it are absent.
 test-vllm: $(VENV)/.dev
 	scripts/test_vllm.sh $(BIN)/python $(SHARED_TOOLS)/vllm_cpu.sh
+
+# A fleet of workers with real servers, killed and restarted while it works; LONG=1 for the long version.
+test-faults: $(VENV)/.dev
+	REFLECTGEN_FAULTS_LONG=$(LONG) $(BIN)/python -m pytest -m faults -s
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
