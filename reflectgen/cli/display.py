@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,32 +12,49 @@ from rich.live import Live
 from rich.text import Text
 
 from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.roles import Roles
+from reflectgen.llm.status import State
 
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
 VERDICT_STYLES = {"safe": "green", "controversial": "yellow", "unsafe": "red"}
 
 
 @contextmanager
-def shown(progress: Progress, paused_seconds: Callable[[], float | None], quiet: bool) -> Iterator[None]:
-    """Show `progress`, and how long a server has been away, until the block ends."""
+def shown(
+    progress: Progress, troubles: Callable[[], Sequence[str]], quiet: bool, plain_seconds: float = PLAIN_SECONDS
+) -> Iterator[None]:
+    """Show `progress`, and what troubles there are with endpoints, until the block ends."""
     console = Console(stderr=True)
-    meter = _Meter(progress, paused_seconds)
+    meter = _Meter(progress, troubles)
     if quiet:
         yield
     elif console.is_terminal:
         with Live(console=console, get_renderable=meter.line, refresh_per_second=4, transient=True):
             yield
     else:
-        with _plain_lines(console, meter):
+        with _plain_lines(console, meter, plain_seconds):
             yield
 
 
+def troubles_of(roles: Roles) -> list[str]:
+    """Return a phrase for each role that has to do without some of its endpoints."""
+    said = []
+    for bound in roles.bound:
+        status = bound.pool.status
+        num_away = sum(endpoint.state is not State.READY for endpoint in status.endpoints)
+        if status.paused_seconds is not None:
+            said.append(f"{bound.role} paused for {duration(status.paused_seconds)}: no endpoint answers")
+        elif num_away:
+            said.append(f"{bound.role}: {num_away} of {len(status.endpoints)} endpoints away")
+    return said
+
+
 @contextmanager
-def _plain_lines(console: Console, meter: _Meter) -> Iterator[None]:
+def _plain_lines(console: Console, meter: _Meter, plain_seconds: float) -> Iterator[None]:
     ended = threading.Event()
 
     def speak() -> None:
-        while not ended.wait(PLAIN_SECONDS):
+        while not ended.wait(plain_seconds):
             console.print(meter.line(), soft_wrap=True, highlight=False)
 
     speaker = threading.Thread(target=speak, daemon=True)
@@ -52,9 +69,9 @@ def _plain_lines(console: Console, meter: _Meter) -> Iterator[None]:
 class _Meter:
     """Turns a job's progress into one line."""
 
-    def __init__(self, progress: Progress, paused_seconds: Callable[[], float | None]) -> None:
+    def __init__(self, progress: Progress, troubles: Callable[[], Sequence[str]]) -> None:
         self._progress = progress
-        self._paused_seconds = paused_seconds
+        self._troubles = troubles
         self._began = time.monotonic()
 
     def line(self) -> Text:
@@ -71,18 +88,18 @@ class _Meter:
             parts.append(f"{duration((p.num_chunks - p.num_settled) / rate)} left")
         if p.num_replies:
             parts.append(f"{p.num_accepted / p.num_replies:.1%} accepted")
-        if p.num_reused:
-            parts.append(f"{p.num_reused:,} reused")
         if (spent := p.spent()).tokens:
             cost = "" if spent.cost is None else f", cost {spent.cost:,.4g}"
             parts.append(f"{short(spent.tokens)} tokens{cost}")
+            if p.num_calls_saved:
+                parts.append(f"{p.num_calls_saved:,} calls saved")
         if p.num_rejected_rows:
             parts.append(f"{p.num_rejected_rows:,} rejected rows")
         text = Text(", ".join(parts))
         for verdict, style in VERDICT_STYLES.items():
             text.append(f"  {verdict} ").append(f"{p.verdicts[verdict]:,}", style=style)
-        if (paused := self._paused_seconds()) is not None:
-            text.append(f"  paused for {duration(paused)}: the server does not answer", "bold yellow")
+        if troubles := "; ".join(self._troubles()):
+            text.append(f"  {troubles}", "bold yellow")
         return text
 
 
@@ -98,7 +115,7 @@ def duration(seconds: float) -> str:
 
 def short(number: int) -> str:
     """Say a large number in three digits: 812, 1.24 k, 35.1 M."""
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if number >= size:
+    for unit, size in (("k", 10**3), ("M", 10**6), ("G", 10**9)):
+        if number < 1000 * size - size / 2 and number >= 1000:
             return f"{number / size:.3g} {unit}"
-    return str(number)
+    return str(number) if number < 1000 else f"{number / 10**12:,.3g} T"

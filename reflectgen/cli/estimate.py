@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,43 +12,52 @@ from rich.console import Console
 from rich.table import Table
 
 from reflectgen.cli import options as o
-from reflectgen.cli.display import short
+from reflectgen.cli.display import duration, short
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.stream import Rejected, documents
+from reflectgen.cli.stream import Rejected
 from reflectgen.corpus.chunk import ChunkOptions, make_chunker
-from reflectgen.corpus.read import ReadOptions
+from reflectgen.corpus.read import ReadOptions, read_rows
+from reflectgen.corpus.sources import find_sources
 from reflectgen.errors import InputError
 from reflectgen.jobs.estimate import Estimate
 from reflectgen.jobs.estimate import estimate as estimate_job
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
-from reflectgen.jobs.sampling import Reservoir, Total
+from reflectgen.jobs.sampling import Sample, Total, draw_files
+from reflectgen.records import Document
+
+GIGABYTE = 10**9
 
 
 def estimate(
     inputs: o.Inputs,
     text_field: o.TextField = "text",
     id_field: o.IdField = "id",
+    max_document_bytes: o.MaxDocumentBytes = 10_000_000,
     chunk_words: o.ChunkWords = 100,
     chunk_tokens: o.ChunkTokens = None,
     tokenizer: o.Tokenizer = None,
     recipe: o.RecipePath = None,
-    sample: Annotated[int, typer.Option(min=2, help="Documents to look at closely, each as likely as any.")] = 1000,
+    sample: Annotated[int, typer.Option(min=10, help="Documents to look at closely, each as likely as any.")] = 1000,
+    read_gb: Annotated[
+        float, typer.Option("--read-gb", min=0, help="Of a larger input read whole files, by lot, up to so many GB.")
+    ] = 1.0,
     ask: Annotated[int, typer.Option(min=0, help="Real questions to the teacher, to measure its answers.")] = 0,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Answer tokens a second of the teacher's endpoints together.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
     as_json: o.AsJson = False,
 ) -> None:
     """Say how many chunks, calls, tokens, and how much money or GPU time a run would take, with intervals."""
     with o.checked():
         file = recipe_of(Models(recipe=recipe))
-        read = ReadOptions(text_field=text_field, id_field=id_field)
+        read = ReadOptions(text_field=text_field, id_field=id_field, max_document_bytes=max_document_bytes)
         chunks = ChunkOptions(chunk_words=chunk_words, chunk_tokens=chunk_tokens, tokenizer=tokenizer)
-    rejected, reservoir = Rejected(), Reservoir(sample, seed)
-    for document in documents(inputs, read, rejected):
-        reservoir.show(document)
-    if not reservoir.num_documents:
-        raise InputError(f"no row of {', '.join(inputs)} is a document; see --text-field and --id-field")
-    found = asyncio.run(_estimate(reservoir, chunks, file, ask, seed))
+    rejected = Rejected()
+    with Console(stderr=True).status("reading"):
+        drawn = _read(inputs, read, chunks, rejected, size=sample, max_bytes=round(read_gb * GIGABYTE), seed=seed)
+    found = asyncio.run(_estimate(drawn, file, ask, tokens_per_second))
     if as_json:
         typer.echo(json.dumps(found.to_json()))
     else:
@@ -55,47 +65,77 @@ def estimate(
     rejected.report()
 
 
-async def _estimate(reservoir: Reservoir, chunks: ChunkOptions, file: RecipeFile, ask: int, seed: int) -> Estimate:
+def _read(
+    inputs: list[str],
+    read: ReadOptions,
+    chunks: ChunkOptions,
+    rejected: Rejected,
+    *,
+    size: int,
+    max_bytes: int,
+    seed: int,
+) -> Sample:
+    sources, _ = find_sources(inputs)
+    num_bytes = sum(source.size_bytes for source in sources)
+    sample = Sample(size, seed, make_chunker(chunks), num_files=len(sources), num_bytes=num_bytes)
+    for source in draw_files(sources, max_bytes, seed):
+        sample.begin_file(source.size_bytes)
+        for row in read_rows(source, read):
+            if isinstance(row, Document):
+                sample.show(row)
+            else:
+                rejected.add(row)
+    if not sample.drawn:
+        raise InputError(f"no row of {', '.join(inputs)} is a document; see --text-field and --id-field")
+    return sample
+
+
+async def _estimate(sample: Sample, file: RecipeFile, ask: int, tokens_per_second: float | None) -> Estimate:
     async with open_roles(file) as roles:
-        return await estimate_job(reservoir, make_chunker(chunks), file, roles, num_asked=ask, seed=seed)
+        return await estimate_job(sample, file, roles, num_asked=ask, tokens_per_second=tokens_per_second)
 
 
 def _print(found: Estimate) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    looked = "all of them" if found.num_sampled == found.num_documents else f"{found.num_sampled:,} of them"
-    console.print(f"{found.num_documents:,} documents of {short(found.num_characters)} characters; looked at {looked}")
+    files = "all" if found.num_files_read == found.num_files else f"{found.num_files_read:,} of {found.num_files:,}"
+    looked = f"{found.num_documents_looked_at:,} of their documents"
+    console.print(f"read {files} files, looked closely at {looked}")
     table = Table(show_header=True, box=None, pad_edge=False)
-    for name, justify in (("", "left"), ("estimate", "right"), ("95 % interval", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    _add(table, "chunks", found.chunks)
-    if found.asked.value:
-        _add(table, "that reach the teacher", found.asked)
-    for role in found.roles:
-        _add(table, f"{role.role}: calls", role.calls)
-        _add(table, f"{role.role}: prompt tokens", role.prompt_tokens)
-        _add(table, f"{role.role}: answer tokens", role.completion_tokens)
-        if role.gpu_hours:
-            _add(table, f"{role.role}: GPU-hours", role.gpu_hours)
-        if role.cost:
-            _add(table, f"{role.role}: cost", role.cost)
+    table.add_column("")
+    table.add_column("estimate", justify="right")
+    table.add_column("interval")
+    for name, total in _totals(found):
+        if total is not None:
+            interval = "exact" if total.low == total.high else f"{_number(total.low)} to {_number(total.high)}"
+            table.add_row(name, _number(total.value), interval)
     console.print(table)
     if not found.roles:
         console.print("no endpoint is asked: it costs this machine's time alone")
-    else:
-        by = "as the server counts them" if found.counted_by_server else "assumed, no server said"
-        console.print(f"{found.characters_per_token:.2f} characters a token ({by})")
-    if found.answers.num_asked:
-        said = found.answers
-        each = f"{said.tokens:.0f} tokens each, {said.per_second:.2f} a second"
-        console.print(f"asked {said.num_asked}: {said.num_usable} usable, {each}")
+    elif found.hours:
+        console.print(f"that is {duration(found.hours.value * 3600)} of work for the teacher")
+    for known in found.known:
+        figure = known.figure
+        interval = "" if figure.low == figure.high else f" ({_number(figure.low)} to {_number(figure.high)})"
+        console.print(f"{known.what}: {_number(figure.value)}{interval}, {known.source}", markup=False)
     for note in found.notes:
         console.print(f"note: {note}", markup=False)
 
 
-def _add(table: Table, name: str, total: Total) -> None:
-    interval = "exact" if total.low == total.high else f"{_number(total.low)} to {_number(total.high)}"
-    table.add_row(name, _number(total.value), interval)
+def _totals(found: Estimate) -> Iterator[tuple[str, Total | None]]:
+    yield "documents", found.documents
+    yield "characters", found.characters
+    yield "chunks", found.chunks
+    yield "  that reach the teacher", found.asked
+    for role in found.roles:
+        yield f"{role.role}: calls", role.calls
+        yield "  prompt tokens", role.prompt_tokens
+        yield "  answer tokens", role.completion_tokens
+    yield "hours", found.hours
+    yield "GPU-hours", found.gpu_hours
+    yield "cost", found.cost
 
 
 def _number(value: float) -> str:
+    if value >= 1e6:
+        return short(round(value))
     return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"

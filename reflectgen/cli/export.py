@@ -38,7 +38,7 @@ def export(
             style = mode.value if mode else job.recipe["form"]["style"]
             form = o.form_of(style, open_marker, close_marker, end_of_text, end_after_unsafe)
         progress = Progress(stage="exporting")
-        with shown(progress, lambda: None, quiet=False):
+        with shown(progress, list, quiet=False):
             manifest = export_job(store, job, folder, to, formats or [Format.PARQUET], form, progress)
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{manifest.counts.num_documents:,} documents woven: {to}", style="bold", markup=False)

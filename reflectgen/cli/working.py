@@ -7,11 +7,12 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import typer
 from rich.console import Console
 
-from reflectgen.cli.display import shown
+from reflectgen.cli.display import shown, troubles_of
 from reflectgen.cli.summary import print_summary
 from reflectgen.corpus.sources import Source
 from reflectgen.jobs.disagreements import DISAGREEMENTS
@@ -38,7 +39,7 @@ async def work_until_stopped(task: Run, job: jobs.Job, sources: Sequence[Source]
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    with shown(task.progress, task.roles.paused_seconds, quiet):
+    with shown(task.progress, partial(troubles_of, task.roles), quiet):
         try:
             return await work
         except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 
 from reflectgen.errors import RecipeError
@@ -48,14 +49,17 @@ class Accounts:
         return Spent(tokens, self.cost_of(used))
 
     def cost_of(self, used: Sequence[Usage]) -> float | None:
-        total = 0.0
+        """Return what `used` costs. The GPUs of an endpoint with several roles are paid for once."""
+        tokens = 0.0
+        rented: defaultdict[str, dict[str, float]] = defaultdict(dict)  # by endpoint, then by role
         for one in used:
             price = self._prices.get((one.role, one.endpoint))
-            cost = price.cost_of(one.prompt_tokens, one.completion_tokens, one.seconds) if price else None
-            if cost is None:
+            if price is None:
                 return None
-            total += cost
-        return total
+            tokens += price.cost_of(one.prompt_tokens, one.completion_tokens, 0.0)
+            by_role = rented[one.endpoint]
+            by_role[one.role] = by_role.get(one.role, 0.0) + price.cost_of(0, 0, one.seconds)
+        return tokens + sum(max(by_role.values()) for by_role in rented.values())
 
     async def keep_flushing(self) -> None:
         """Write down what was used, now and then, until cancelled."""

@@ -30,6 +30,12 @@ class Progress:
     num_replies: int = 0
     num_accepted: int = 0
     num_reused: int = 0  # answers taken over from an equal chunk
+    num_not_asked: int = 0  # chunks that got the template because nobody is asked about such
     verdicts: Counter[str] = field(default_factory=Counter)
     num_exported_documents: int = 0
     spent: Callable[[], Spent] = Spent
+
+    @property
+    def num_calls_saved(self) -> int:
+        """The first questions that a policy of asking about every chunk, each by itself, would have cost."""
+        return self.num_reused + self.num_not_asked

@@ -24,6 +24,7 @@ from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.jobs.reflect import Reflecting
 from reflectgen.jobs.roles import Roles
+from reflectgen.records import Road
 from reflectgen.store import Store, corpus, jobs
 from reflectgen.store.counts import count_job
 
@@ -161,6 +162,7 @@ def _note_earlier_work(run: Run, job: jobs.Job) -> None:
     progress.num_chunks = counts.num_chunks
     progress.num_settled = progress.num_settled_before = counts.num_reflections
     progress.num_replies, progress.num_accepted = counts.num_replies, counts.num_accepted
+    progress.num_reused, progress.num_not_asked = counts.num_reused, counts.roads.get(Road.TEMPLATE, 0)
     progress.verdicts.update(counts.verdicts)
 
 

@@ -293,6 +293,7 @@ def note(progress: Progress, row: ReflectionRow) -> None:
     asked = row["road"] in (Road.TEACHER, Road.ASKED_AGAIN)
     progress.num_replies += asked or row["road"] == Road.OVERRULED
     progress.num_reused += bool(row["reused_from"])
+    progress.num_not_asked += row["road"] == Road.TEMPLATE
     if not row["reason"]:
         progress.num_accepted += asked
         progress.num_settled += 1

@@ -10,7 +10,7 @@ from tests.cli.conftest import EXAMPLES
 def test_the_built_in_recipe_costs_nothing_and_says_how_much_there_is(capsys):
     assert main(["estimate", str(EXAMPLES / "corpus")]) == 0
     said = capsys.readouterr().out
-    assert "looked at all of them" in said
+    assert "read all files, looked closely at 70 of their documents" in said
     assert "no endpoint is asked" in said
 
 
@@ -20,7 +20,7 @@ def test_the_number_of_chunks_is_that_of_a_run(finished, capsys):
     assert main(["stats", str(finished), "--json"]) == 0
     counts = json.loads(capsys.readouterr().out)
     assert found["chunks"]["value"] == counts["num_chunks"]
-    assert found["num_documents"] == counts["num_documents"]
+    assert found["documents"] == dict.fromkeys(("value", "low", "high"), counts["num_documents"])
 
 
 def test_a_teacher_behind_an_endpoint_has_calls_tokens_and_a_price(tmp_path, capsys):
@@ -37,8 +37,18 @@ def test_a_teacher_behind_an_endpoint_has_calls_tokens_and_a_price(tmp_path, cap
         )
         assert main(["estimate", str(corpus), "--recipe", str(recipe), "--ask", "5"]) == 0
     said = capsys.readouterr().out
-    for part in ("teacher: calls", "teacher: prompt tokens", "teacher: cost", "asked 5: 5 usable", "note: "):
+    for part in ("teacher: calls", "prompt tokens", "cost", "5 of 5 answers passed the filters", "note: "):
         assert part in said
+
+
+def test_of_many_files_some_are_read_and_the_rest_is_inferred(tmp_path, capsys):
+    for number in range(20):
+        (tmp_path / f"{number}.txt").write_text("The ferry left at seven. " * (20 + number), encoding="utf-8")
+    assert main(["estimate", str(tmp_path), "--read-gb", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["num_files"], found["num_files_read"]) == (20, 5)
+    assert found["documents"]["low"] <= 20 <= found["documents"]["high"]
+    assert found["characters"]["value"] == sum(path.stat().st_size for path in tmp_path.iterdir())
 
 
 def test_no_document_is_an_error_in_one_line(tmp_path, capsys):
