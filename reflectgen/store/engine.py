@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def alembic_config(scripts: Path) -> alembic.config.Config:
     """Return a configuration that needs no ini file, so that migrations run from an installed wheel."""
     from alembic.config import Config  # slow to import, and only wanted here
 
-    config = Config()
+    config = Config(stdout=sys.stdout)  # its default is the stream of the moment when it was imported
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     return config
 
