@@ -31,20 +31,25 @@ def refuse_limits_without_prices(limits: Limits, roles: Roles) -> None:
 
 
 class Accounts:
-    """Adds what this run uses to what earlier ones did. A job that asks nobody has nothing to account for."""
+    """Adds what this run uses to what earlier ones did. A job that asks nobody has nothing to account for.
 
-    def __init__(self, store: Store, job_id: int, roles: Roles) -> None:
+    With `is_shared` other workers add to the same account: what they used is known from the last time that this one
+    flushed, and the time at which several had an endpoint at their service counts once.
+    """
+
+    def __init__(self, store: Store, job_id: int, roles: Roles, *, is_shared: bool = False) -> None:
         self._store = store
         self._job_id = job_id
         self._roles = roles
         self._prices = roles.prices()
+        self._is_shared = is_shared
         with store.read() as connection:
-            self._earlier = usage_of(connection, job_id)
+            self._kept = usage_of(connection, job_id)  # when this was flushed last, by whomever
         self._flushed: dict[tuple[str, str], Usage] = {}
 
     def spent(self) -> Spent:
         """Return tokens and cost so far; the cost is None where something that was used has no price."""
-        used = [*self._earlier, *self._roles.usage()]
+        used = [*self._kept, *self._fresh()]
         tokens = sum(one.prompt_tokens + one.completion_tokens for one in used)
         return Spent(tokens, self.cost_of(used))
 
@@ -68,11 +73,28 @@ class Accounts:
             self.flush()
 
     def flush(self) -> None:
-        now = {(one.role, one.endpoint): one for one in self._roles.usage()}
-        fresh = [_minus(one, self._flushed.get(key)) for key, one in now.items()]
+        fresh = self._fresh()
         with self._store.write() as connection:
-            add_usage(connection, self._job_id, fresh)
-        self._flushed = now
+            add_usage(connection, self._job_id, fresh, most_seconds=1.5 * FLUSH_SECONDS if self._is_shared else None)
+            self._kept = usage_of(connection, self._job_id)
+        for one in fresh:
+            key = (one.role, one.endpoint)
+            self._flushed[key] = _plus(self._flushed[key], one) if key in self._flushed else one
+
+    def _fresh(self) -> list[Usage]:
+        """Return what was used and is not written down yet."""
+        return [_minus(one, self._flushed.get((one.role, one.endpoint))) for one in self._roles.usage()]
+
+
+def _plus(a: Usage, b: Usage) -> Usage:
+    return Usage(
+        a.role,
+        a.endpoint,
+        a.num_calls + b.num_calls,
+        a.prompt_tokens + b.prompt_tokens,
+        a.completion_tokens + b.completion_tokens,
+        a.seconds + b.seconds,
+    )
 
 
 def _minus(now: Usage, before: Usage | None) -> Usage:

@@ -80,4 +80,4 @@ class Sessions:
             formats=submitted.formats,
         )
         guard = self._stack.enter_context(aside(roles.guard, is_wanted=roles.asks_endpoints))
-        return Session(submitted, file, recipe, roles, guard, Accounts(self._store, job.id, roles))
+        return Session(submitted, file, recipe, roles, guard, Accounts(self._store, job.id, roles, is_shared=True))

@@ -129,6 +129,7 @@ usage = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),  # during which the endpoint was at the job's service
+    Column("noted_at", Float, nullable=False, server_default="0"),  # when a worker of several noted it last
     sqlite_with_rowid=False,
 )
 

@@ -22,6 +22,7 @@ from reflectgen.jobs.request import JobRequest
 from reflectgen.jobs.service import status_of, submit
 from reflectgen.settings import read_service_settings
 from reflectgen.store import Store, jobs
+from reflectgen.store.counts import count_job
 from reflectgen.store.tables import corpus
 from tests.servers import PostgresServer, RedisServer
 
@@ -93,9 +94,17 @@ class Fleet:
     control: Process | None = None
 
     def __post_init__(self) -> None:
-        settings = read_service_settings(self.environment)
-        self.registry = read_registry(settings.registry)
-        self.queue = CeleryQueue(celery_app(settings))
+        self.queue = CeleryQueue(celery_app(read_service_settings(self.environment)))
+        self.reload_registry()
+
+    def reload_registry(self) -> None:
+        self.registry = read_registry(read_service_settings(self.environment).registry)
+
+    def await_workers(self) -> None:
+        """Return when every worker has its process that does the tasks."""
+        while not all(worker.children() for worker in self.workers):
+            time.sleep(0.1)
+        time.sleep(1.0)  # and has opened its queue
 
     def add_workers(self, number: int, **more: str) -> None:
         for _ in range(number):
@@ -116,6 +125,13 @@ class Fleet:
             connection.execute(insert(corpus).values(**row, num_bytes=texts.stat().st_size, created_at=0.0))
         request = JobRequest(corpus=texts.stem, recipe="stub")
         return submit(self.store, self.queue, self.registry, request, key_id="k")
+
+    def number_of(self, job_id: str) -> tuple[int, int]:
+        """Return the number of a job in its tables, and how many chunks it has."""
+        with self.store.read() as connection:
+            job = jobs.find(connection, job_id)
+            assert job is not None
+            return job.id, count_job(connection, job.id).num_chunks
 
     def status(self, job_id: str) -> str:
         with self.store.read() as connection:

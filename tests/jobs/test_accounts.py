@@ -97,3 +97,21 @@ def test_what_was_used_is_written_down_once_however_often(job):
     assert (used.num_calls, used.prompt_tokens, used.completion_tokens) == (3, 90, 12)
     later = Accounts(store, job_id, Roles(FixedGuard(), bound=[bound("teacher", "b", BY_TOKEN)]))
     assert later.spent().tokens == 3 * 34
+
+
+def test_what_several_workers_use_is_one_account_and_their_shared_seconds_count_once(job):
+    store, job_id = job
+    workers = []
+    for _ in range(2):
+        roles = Roles(FixedGuard(), bound=[bound("teacher", "a", BY_HOUR)])
+        roles.opened_at -= 5.0  # each has had the endpoint at its service for five seconds
+        workers.append((roles, Accounts(store, job_id, roles, is_shared=True)))
+    for roles, accounts in workers:
+        ask(roles, times=3)
+        accounts.flush()
+    with store.read() as connection:
+        (used,) = usage_of(connection, job_id)
+    assert used.num_calls == 6
+    assert used.seconds == pytest.approx(5.0, abs=1.0)
+    workers[0][1].flush()
+    assert workers[0][1].spent().tokens == 6 * 34  # the other's are known too

@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "shard", "document", "chunk", "revision", "number", name=op.f("pk_review")),
         sqlite_with_rowid=False,
     )
+    op.add_column("usage", sa.Column("noted_at", sa.Float(), server_default="0", nullable=False))
     op.add_column("job", sa.Column("public_id", sa.Text(), nullable=True))
     op.add_column("job", sa.Column("key_id", sa.Text(), nullable=True))
     op.add_column("job", sa.Column("request", sa.Text(), nullable=True))
@@ -136,6 +137,7 @@ def downgrade() -> None:
     op.drop_column("job", "request")
     op.drop_column("job", "key_id")
     op.drop_column("job", "public_id")
+    op.drop_column("usage", "noted_at")
     op.drop_table("review")
     op.drop_index(op.f("ix_task_job_id_kind_number"), table_name="task")
     op.drop_table("task")
