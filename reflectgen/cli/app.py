@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(arguments)
     except ReflectgenError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", style="red", markup=False)
+        said = "; ".join([f"error: {error}", *getattr(error, "__notes__", ())])
+        Console(stderr=True, soft_wrap=True, highlight=False).print(said, style="red", markup=False)
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -11,11 +11,11 @@ import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
+from reflectgen.cli.working import how_to_go_on, print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.corpus.sources import Source, find_sources
-from reflectgen.errors import InputError
+from reflectgen.errors import InputError, TeacherError
 from reflectgen.export.formats import Format
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
@@ -108,7 +108,11 @@ async def _run(
             sources, skipped = _find(inputs, store)
             job = begin_or_resume(store, out, inputs, sources, recipe)
             task = Run(store, out, recipe, roles, file.num_slots, strict, limits)
-            finished = await work_until_stopped(task, job, sources or [], quiet)
+            try:
+                finished = await work_until_stopped(task, job, sources or [], quiet)
+            except TeacherError as error:
+                error.add_note(how_to_go_on(task))
+                raise
             with store.read() as connection:
                 counts = count_job(connection, job.id)
     if not finished:

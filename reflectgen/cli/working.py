@@ -67,6 +67,13 @@ def say_how_to_go_on(task: Run, counts: Counts) -> int:
     return STOPPED
 
 
+def how_to_go_on(task: Run) -> str:
+    """Say what is to be done once a teacher or guard that cannot be asked is there again."""
+    if not task.progress.num_settled:
+        return "nothing was done yet: put it right and run the same command again"
+    return f"{task.progress.num_settled:,} chunks have their reflection, and the same command goes on from there"
+
+
 def print_end(task: Run, counts: Counts, skipped: list[str]) -> None:
     """Print what a finished run did, and where to look."""
     console = Console(soft_wrap=True, highlight=False)

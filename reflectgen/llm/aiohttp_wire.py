@@ -70,6 +70,8 @@ def no_answer(error: BaseException, root: str, timeout_seconds: float) -> NoAnsw
     """Return what `error`, one of `FAILURES`, means: nothing in time, or nothing usable."""
     if isinstance(error, TimeoutError):
         return NoAnswer(f"no answer from {root} in {timeout_seconds:g} s")
+    if isinstance(error, aiohttp.ClientResponseError):  # aiohttp quotes the bytes over several lines
+        return NoAnswer(f"no usable answer from {root}: what it says is not HTTP")
     number = getattr(error, "errno", None)
     words = os.strerror(number).lower() if isinstance(number, int) and number > 0 else str(error)
     closed = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)

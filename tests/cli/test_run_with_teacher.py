@@ -41,7 +41,7 @@ async def always_good(asked):
         (http(404, {"error": "no such thing"}), "answered 404"),
         (http(500, "oops"), "answered 500"),
         (http(200, "<html>welcome</html>", kind="text/html"), "no completion"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n" + HANG_UP, "no usable answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n" + HANG_UP, "not HTTP"),
         (HANG_UP, "no usable answer"),
     ],
     ids=["401", "404", "500", "garbage", "another protocol", "nothing"],
@@ -55,6 +55,7 @@ def test_a_teacher_that_never_answered_ends_the_run_in_one_line_and_the_run_goes
         assert sum(map(is_question, server.asked)) <= 6
     err = capsys.readouterr().err.strip()
     assert said in err
+    assert "run the same command again" in err
     assert "\n" not in err
     assert not (tmp_path / "out" / "export").exists()
     assert not list(tmp_path.rglob("*.partial"))
@@ -76,7 +77,9 @@ def test_401_and_404_stop_a_run_that_was_going_well_and_lose_nothing(status, cor
 
     with background(respond) as server:
         assert run(corpus, tmp_path / "out", server.url) == 5
-    assert f"answered {status}" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"answered {status}" in err
+    assert "the same command goes on from there" in err
     asked_again = Counter()
 
     async def count(asked):
