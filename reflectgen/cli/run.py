@@ -19,13 +19,15 @@ from reflectgen.errors import InputError, TeacherError
 from reflectgen.export.formats import Format
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
-from reflectgen.jobs.folder import begin_or_resume, job_folder, salt_of
+from reflectgen.jobs.folder import begin_or_resume, changed_since, job_folder, salt_of
 from reflectgen.jobs.recipe import job_recipe
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import Store, jobs
 from reflectgen.store.counts import count_job
+
+KEEPS = "the job keeps what it read, and another --out reads afresh"
 
 
 def run(
@@ -107,6 +109,8 @@ async def _run(
         with job_folder(out) as store:
             sources, skipped = _find(inputs, store)
             job = begin_or_resume(store, out, inputs, sources, recipe)
+            if changed := changed_since(store, job, sources or []):
+                typer.echo(f"note: {changed} is new or changed since this job read its input; {KEEPS}", err=True)
             task = Run(store, out, recipe, roles, file.num_slots, strict, limits)
             try:
                 finished = await work_until_stopped(task, job, sources or [], quiet)

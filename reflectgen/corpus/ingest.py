@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from reflectgen.corpus.read import ReadOptions, Source, read_rows
+from reflectgen.errors import InputError
 from reflectgen.records import Document, RejectedRow
 from reflectgen.shards import write_chunk_ends, write_documents
 from reflectgen.store import Store, corpus, jobs
@@ -71,6 +73,7 @@ def ingest(
     Stopped anywhere and called again it makes the same shards; a row is counted in the transaction that keeps it.
 
     Raises:
+        InputError: a source cannot be read, or is not the one that was read before.
         OutputError: the folder or the store cannot be written.
     """
     with store.read() as connection:
@@ -81,7 +84,8 @@ def ingest(
         if row.finished:
             continue
         num_rows = row.num_rows
-        for rows in _groups(read(source, options, num_rows), LOOK_UP_ROWS):
+        following = _rows_after(store, job_id, source, options, num_rows, read)
+        for rows in _groups(following, LOOK_UP_ROWS):
             _sort_out(store, job_id, row, num_rows, rows, batch)
             num_rows += len(rows)
             batch.num_rows[row.number] = num_rows
@@ -93,6 +97,34 @@ def ingest(
     yield from _keep(store, job_id, number, batch, chunker, folder, also_keep)
     with store.write() as connection:
         jobs.mark_ingested(connection, job_id)
+
+
+def _rows_after(
+    store: Store, job_id: int, source: Source, options: ReadOptions, num_rows: int, read: ReadRows
+) -> Iterator[Document | RejectedRow]:
+    """Yield a source's rows without the first `num_rows`.
+
+    Raises:
+        InputError: it has no stamp, as standard input has none, and does not begin with the documents that this job
+            has read from it.
+    """
+    if source.stamp or not num_rows:
+        yield from read(source, options, num_rows)
+        return
+    rows = read(source, options, 0)
+    num_passed = 0
+    for group in _groups(islice(rows, num_rows), LOOK_UP_ROWS):
+        keys = {corpus.document_key(row.id) for row in group if isinstance(row, Document)}
+        with store.read() as connection:
+            if keys - corpus.known_keys(connection, job_id, sorted(keys)):
+                break
+        num_passed += len(group)
+    if num_passed < num_rows:
+        raise InputError(
+            f"{source.path} does not begin with the {num_rows:,} rows that this job has read from it; "
+            "give it the same input again, or name another --out"
+        )
+    yield from rows
 
 
 def _sort_out(

@@ -137,5 +137,13 @@ def _refuse_changed_sources(store: Store, job: jobs.Job, sources: Sequence[Sourc
             raise InputError(f"{row.path} changed while this job was reading it; name another --out to start afresh")
 
 
+def changed_since(store: Store, job: jobs.Job, sources: Sequence[Source]) -> str:
+    """Return the path of a source that is not as it was when the job read its inputs to the end, or nothing."""
+    with store.read() as connection:
+        known = {row.path: row.stamp for row in jobs.sources(connection, job.id)}
+    changed = (source.path for source in sources if known.get(source.path) != source.stamp)
+    return next(changed, "") if job.ingested else ""
+
+
 def _list(inputs: Sequence[str]) -> str:
     return ", ".join(inputs[:3]) + (" ..." if len(inputs) > 3 else "")

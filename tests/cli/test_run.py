@@ -43,6 +43,20 @@ def test_the_same_command_finds_the_job_finished_and_changes_nothing(finished, c
     assert export_bytes(finished) == before
 
 
+def test_a_finished_job_says_that_its_input_has_changed_since(tmp_path, capsys):
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"id": "a", "text": "A calm day."}\n')
+    command = ["run", str(source), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert "note:" not in capsys.readouterr().err
+    source.write_text('{"id": "a", "text": "A calm day."}\n{"id": "b", "text": "Another."}\n')
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert "a.jsonl is new or changed" in captured.err
+    assert "1 documents" in captured.out
+
+
 def test_two_runs_write_the_same_bytes_whatever_the_concurrency(finished, tmp_path):
     assert run(tmp_path / "out", *FORMATS, "--concurrency", "3") == 0
     assert export_bytes(tmp_path / "out") == export_bytes(finished)
