@@ -125,12 +125,12 @@ def render_card(manifest: Manifest) -> str:
         neutralised=_neutralised(counts),
     )
     together = described_together(manifest.formats)
-    return front_matter(together, counts.num_documents) + re.sub(r"\n{3,}", "\n\n", body)
+    return front_matter(together, manifest) + re.sub(r"\n{3,}", "\n\n", body)
 
 
-def render_folder_card(format_: Format, num_documents: int) -> str:
+def render_folder_card(format_: Format, manifest: Manifest) -> str:
     """Return the card of a format that the export's own card cannot offer to `datasets`."""
-    head = front_matter([format_], num_documents, folder=format_)
+    head = front_matter([format_], manifest, folder=format_)
     return f"{head}\nSee the card in the folder above; here are the same documents, as {format_}.\n"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from reflectgen.export.formats import Format
+from reflectgen.export.manifest import Manifest
 from reflectgen.export.schema import schema_of
 
 _TAGS = ("safety", "srp", "safety-reflection-pretraining", "synthetic", "reflectgen")
@@ -22,9 +24,11 @@ def described_together(formats: Sequence[Format]) -> list[Format]:
     return [format_ for format_ in formats if (format_ is Format.PARQUET) == (formats[0] is Format.PARQUET)]
 
 
-def front_matter(formats: Sequence[Format], num_documents: int, folder: Format | None = None) -> str:
+def front_matter(formats: Sequence[Format], manifest: Manifest, folder: Format | None = None) -> str:
     """Return the YAML block, for the whole export or for a format's `folder`; the first format is the default.
 
+    `datasets` names what it has cached by the last part of a folder's path and this block, not by the files. So every
+    configuration says which files it means, or of two exports, both called `export`, the first would be read twice.
     Columns are declared, because a reader of JSON that guesses would take a list that is empty at first for nulls.
     """
     lines = [
@@ -36,12 +40,12 @@ def front_matter(formats: Sequence[Format], num_documents: int, folder: Format |
         "tags:",
         *(f"- {tag}" for tag in _TAGS),
         "size_categories:",
-        f"- {size_category(num_documents)}",
+        f"- {size_category(manifest.counts.num_documents)}",
     ]
     if formats:
         lines += [
             "configs:",
-            *(line for format_ in formats for line in _config(format_, format_ is formats[0], folder)),
+            *(line for format_ in formats for line in _config(format_, format_ is formats[0], manifest, folder)),
         ]
         lines += ["dataset_info:", *(line for format_ in formats for line in _columns(format_))]
     return "\n".join([*lines, "---", ""])
@@ -55,10 +59,21 @@ def size_category(num_documents: int) -> str:
     return f"{_UNITS[power]}<n<{_UNITS[power + 1]}" if power + 1 < len(_UNITS) else f"n>{_UNITS[power]}"
 
 
-def _config(format_: Format, is_default: bool, folder: Format | None) -> list[str]:
-    default = ["  default: true"] if is_default else []
+def _config(format_: Format, is_default: bool, manifest: Manifest, folder: Format | None) -> list[str]:
     pattern = format_.pattern.removeprefix(f"{folder.folder}/" if folder else "")
-    return [f"- config_name: {format_.folder}", *default, "  data_files:", "  - split: train", f'    path: "{pattern}"']
+    return [
+        f"- config_name: {format_.folder}",
+        *(["  default: true"] if is_default else []),
+        f'  description: "files {_digest(format_, manifest)}"',
+        "  data_files:",
+        "  - split: train",
+        f'    path: "{pattern}"',
+    ]
+
+
+def _digest(format_: Format, manifest: Manifest) -> str:
+    hashes = "".join(f"{file.sha256} {file.path}\n" for file in manifest.files if file.format is format_)
+    return hashlib.sha256(hashes.encode()).hexdigest()[:32]
 
 
 def _columns(format_: Format) -> list[str]:

@@ -110,12 +110,11 @@ def clear_export(directory: Path, keep: set[str]) -> None:
 
 
 def _write_cards(directory: Path, manifest: Manifest) -> None:
-    num_documents = manifest.counts.num_documents
     together = described_together(manifest.formats)
     cards = {CARD_NAME: render_card(manifest)}
     for format_ in manifest.formats:
         if format_ not in together:
-            cards[f"{format_.folder}/{CARD_NAME}"] = render_folder_card(format_, num_documents)
+            cards[f"{format_.folder}/{CARD_NAME}"] = render_folder_card(format_, manifest)
     for name, card in cards.items():
         with whole_file(directory / name) as partial:
             partial.write_text(card, encoding="utf-8")

@@ -42,6 +42,17 @@ def test_datasets_reads_every_format_of_a_kind_from_the_export_itself(
     assert list(loaded) == [row for path in paths for row in read_rows(path, format_)]
 
 
+@pytest.mark.parametrize("format_", Format)
+def test_datasets_does_not_take_one_export_for_another(tmp_path: Path, load_dataset: Any, format_: Format) -> None:
+    formats = [Format.PARQUET] if format_ is Format.PARQUET else [Format.PARQUET, format_]
+    for name in ("one", "two"):
+        document = Document("a", f"Leaf {name}.")
+        export(tmp_path / name / "export", formats, documents=[(document, [chunk(0, 0, 9)])])
+        folder = tmp_path / name / "export"
+        (row,) = load_dataset(folder if format_ is Format.PARQUET else folder / format_.folder)
+        assert name in row["text"]
+
+
 def test_datasets_reads_lists_that_are_empty_until_late(tmp_path: Path, load_dataset: Any) -> None:
     plain = [(Document(str(n), "leaf " * 40_000), [chunk(0, 0, 200_000)]) for n in range(80)]
     forged = [(Document("last", "<think> leaf"), [chunk(0, 0, 12)])]
