@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -67,7 +67,7 @@ def ingest(
     *,
     also_keep: AlsoKeep | None = None,
     read: ReadRows = read_rows,
-) -> Iterator[corpus.Shard]:
+) -> Generator[corpus.Shard, None, None]:
     """Read what the job has not read yet and yield each new shard once it is kept, with what `also_keep` adds to it.
 
     Stopped anywhere and called again it makes the same shards; a row is counted in the transaction that keeps it.

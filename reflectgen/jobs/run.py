@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +100,8 @@ async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts:
             stop=stop,
             neighbours=run.recipe.shows_neighbours,
         )
-        await reflecting.run(_shards(run, job, sources, stop))
+        async with aclosing(_shards(run, job, sources, stop)) as shards:
+            await reflecting.run(shards)
     run.stopped_because = budget.reason
     if stop.is_set():
         return False
@@ -110,7 +112,7 @@ async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts:
 
 async def _shards(
     run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyncio.Event
-) -> AsyncIterator[corpus.Shard]:
+) -> AsyncGenerator[corpus.Shard, None]:
     """Yield the shards that want reflecting, those still to be read from the input after those that are there.
 
     The next one is read in a thread while this one is being reflected on.
@@ -125,19 +127,26 @@ async def _shards(
         chunker = make_chunker(run.recipe.chunks)
         fresh = ingest(run.store, job.id, sources, run.recipe.read, chunker, run.folder)
         following = _following(run, fresh)
-        while (added := await following) is not None:
-            run.progress.num_documents += added.num_documents
-            run.progress.num_chunks += added.num_chunks
-            _check_rows(run, job, complete=False)
-            if stop.is_set():
-                return
-            run.progress.stage = "reflecting"
-            if run.asks_endpoints:
-                following = _following(run, fresh)
-                yield added
-            else:
-                yield added
-                following = _following(run, fresh)
+        try:
+            while (added := await asyncio.shield(following)) is not None:
+                run.progress.num_documents += added.num_documents
+                run.progress.num_chunks += added.num_chunks
+                _check_rows(run, job, complete=False)
+                if stop.is_set():
+                    return
+                run.progress.stage = "reflecting"
+                if run.asks_endpoints:
+                    following = _following(run, fresh)
+                    yield added
+                else:
+                    yield added
+                    following = _following(run, fresh)
+        finally:
+            # A thread that still reads would write to a store which its owner closes once this has ended.
+            await asyncio.wait([following])
+            if not following.cancelled():
+                following.exception()  # what came too late to matter is no news
+            fresh.close()
         _check_rows(run, job, complete=True)
     run.progress.stage, run.progress.ingested = "reflecting", True
     await asyncio.to_thread(write_rejects, run.store, job.id, run.folder)

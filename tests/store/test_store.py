@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,7 +23,11 @@ COUNT = "SELECT count(*) FROM provenance"
 def migrations(request):
     from importlib.resources import files
 
-    return alembic_config(files("reflectgen.store") / "migrations")
+    config = alembic_config(files("reflectgen.store") / "migrations")
+    config.stdout = (
+        sys.stdout
+    )  # Alembic keeps the one of its import, which an earlier test may have captured and closed
+    return config
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
