@@ -10,11 +10,14 @@ import typer
 from rich.console import Console
 
 from reflectgen import __version__
+from reflectgen.cli.api import api
 from reflectgen.cli.chunk import chunk
 from reflectgen.cli.compare import compare
 from reflectgen.cli.doctor import doctor
 from reflectgen.cli.estimate import estimate
 from reflectgen.cli.export import export
+from reflectgen.cli.jobs import jobs
+from reflectgen.cli.keys import keys
 from reflectgen.cli.label import label
 from reflectgen.cli.regenerate import regenerate
 from reflectgen.cli.run import run
@@ -31,8 +34,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (estimate, run, stats, show, regenerate, export, verify, chunk, label, compare, doctor, serve_teacher):
+for command in (
+    estimate,
+    run,
+    stats,
+    show,
+    regenerate,
+    export,
+    verify,
+    chunk,
+    label,
+    compare,
+    doctor,
+    serve_teacher,
+    api,
+):
     app.command()(command)
+for name, group in (("keys", keys), ("jobs", jobs)):
+    app.add_typer(group, name=name)
 
 
 @app.callback(invoke_without_command=True)

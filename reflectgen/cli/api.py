@@ -1,0 +1,34 @@
+"""`reflectgen api`: serve the job API; without Redis the same process does the work, too."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reflectgen.errors import RecipeError
+from reflectgen.settings import read_service_settings
+
+
+def api(
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8000,
+) -> None:
+    """Serve the job API; where everything is comes from the environment, as REFLECTGEN_DATA and others."""
+    try:
+        import uvicorn
+
+        from reflectgen.api.app import create_app
+        from reflectgen.logs import set_up_logs
+    except ImportError as error:
+        raise RecipeError(f"the service needs {error.name}: pip install 'reflectgen[service]'") from error
+    from reflectgen.jobs.inline import queue_of
+    from reflectgen.store import Store
+
+    settings = read_service_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    set_up_logs()
+    with Store.at(settings.database.get_secret_value()) as store, queue_of(settings, store) as queue:
+        app = create_app(settings, store, queue)
+        # Readers of event streams must not keep a process that is told to go.
+        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)

@@ -1,0 +1,59 @@
+"""The queue that a process rings: Celery's where there is a Redis, else its own, whose thread does the work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reflectgen.errors import ReflectgenError
+from reflectgen.jobs.broker import celery_app
+from reflectgen.jobs.celery_queue import CeleryQueue
+from reflectgen.jobs.queue import InlineQueue, Queue
+from reflectgen.jobs.reconcile import reconcile
+from reflectgen.jobs.registry import read_registry
+from reflectgen.jobs.worker import Worker
+from reflectgen.settings import ServiceSettings
+from reflectgen.store import Store
+from reflectgen.store.tasks import Doorbell
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def queue_of(settings: ServiceSettings, store: Store) -> Iterator[Queue]:
+    """Yield the queue that the settings ask for; work of this process ends, given back, with the block."""
+    if settings.redis_url:
+        yield CeleryQueue(celery_app(settings))
+        return
+    queue, going = InlineQueue(), threading.Event()
+    worker = Worker(
+        store,
+        queue,
+        lambda: read_registry(settings.registry),
+        settings.data,
+        lease_seconds=settings.lease_seconds,
+        is_to_go=going.is_set,
+    )
+
+    def do(bell: Doorbell) -> None:
+        try:
+            worker.do(bell.task_id)
+        except ReflectgenError as error:  # the store is away: what was rung for is found again
+            log.warning("task %s: %s", bell.task_id, error)
+
+    def look() -> None:
+        try:
+            reconcile(store, queue)
+        except ReflectgenError as error:
+            log.warning("not reconciled: %s", error)
+
+    look()
+    queue.work(do, look)
+    try:
+        yield queue
+    finally:
+        going.set()
+        queue.stop()
+        worker.close()
