@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import structlog
 
 about = structlog.contextvars.bound_contextvars
+bind_contextvars = structlog.contextvars.bind_contextvars
 BLOT = "***"
 
 _SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|passwd|cookie|^token$|_token$", re.IGNORECASE)
@@ -59,6 +60,7 @@ def set_up_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "celery"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    logging.getLogger("alembic").setLevel("WARNING")
     logging.getLogger("uvicorn.access").disabled = True  # it logs paths and queries; `reflectgen.api` logs routes
 
 

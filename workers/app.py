@@ -13,6 +13,7 @@ from celery import Celery, signals
 
 from reflectgen.errors import ReflectgenError
 from reflectgen.jobs.broker import RECONCILE, TASK_NAMES, celery_settings
+from reflectgen.logs import set_up_logs
 from reflectgen.settings import read_service_settings
 from workers import process
 
@@ -48,6 +49,11 @@ def reconcile() -> None:
         process.reconcile()
     except ReflectgenError as error:  # the next beat tries again
         log.warning("not reconciled: %s", error)
+
+
+@signals.setup_logging.connect
+def _log_as_json(**_kw: Any) -> None:
+    set_up_logs()
 
 
 @signals.worker_process_init.connect

@@ -33,6 +33,7 @@ from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.session import Session, Sessions
+from reflectgen.logs import about, bind_contextvars
 from reflectgen.store import Store, exports, jobs, tasks
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim, Doorbell
@@ -87,12 +88,13 @@ class Worker:
         claim = leases.claim(task_id)
         if claim is None:
             return False
-        with leases:
+        with leases, about(job="", task=task_id, kind=claim.kind, shard=claim.number, attempt=claim.token):
             job: Job | None = None
             try:
                 with self._store.read() as connection:
                     job = jobs.get(connection, claim.job_id)
                 if job is not None:
+                    bind_contextvars(job=job.public_id)
                     await self._work(job, claim, leases, stop)
                 self._give_back(leases, "")
             except LeaseLost as lost:
