@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from reflectgen.records import Chunk, Document
 
 CORPUS_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.large_string()), ("metadata", pa.large_string())])
 CHUNKS_SCHEMA = pa.schema([("ends", pa.list_(pa.int32()))])
+PARTIAL = re.compile(r".+\.[0-9a-f]{8}\.partial")  # what `whole_file` writes to
 GROUP_BYTES = 1 << 20  # a row group is what a single document costs to fetch
 
 
@@ -35,23 +38,33 @@ class ShardFile:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, named: Callable[[Path], Path] | None = None) -> Iterator[Path]:
     """Yield a path to write to; the file appears under `path` only if the block ends well.
+
+    Two who write the same file write to different paths, and the last one's is there in the end. With `named` the file
+    gets the name that this finds for what was written.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
-        partial.replace(path)
+        partial.replace(named(partial) if named else path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         if path.parent.is_dir():
+            partial.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder, in which nobody writes now."""
+    for partial in folder.rglob("*.partial"):
+        if PARTIAL.fullmatch(partial.name):
             partial.unlink(missing_ok=True)
 
 
@@ -126,15 +139,21 @@ def chunks_of(document: Document, ends: Sequence[int]) -> list[Chunk]:
 
 
 def _write(folder: Path, kind: str, number: int, schema: pa.Schema, tables: Iterator[pa.Table]) -> ShardFile:
-    unnamed = folder / kind / f"{number:05d}.parquet"
-    with whole_file(unnamed) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    found = ""
+
+    def named(written: Path) -> Path:
+        nonlocal found
+        with written.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        return folder / kind / f"{number:05d}-{found[:12]}.parquet"
+
+    with (
+        whole_file(folder / kind / f"{number:05d}.parquet", named) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+    ):
         for table in tables:
             writer.write_table(table)
-    with unnamed.open("rb") as written:
-        sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-    name = f"{kind}/{number:05d}-{sha256[:12]}.parquet"
-    unnamed.replace(folder / name)
-    return ShardFile(name, sha256)
+    return ShardFile(f"{kind}/{number:05d}-{found[:12]}.parquet", found)
 
 
 def _group_with(path: Path, row: int) -> tuple[int, pa.Table]:

@@ -32,4 +32,5 @@ class Format(StrEnum):
 
     def owns(self, name: str) -> bool:
         """Whether a file name in the format's folder is one that some export, whole or interrupted, wrote there."""
-        return re.fullmatch(rf"train-\d{{5,}}-of-\d{{5,}}{re.escape(self.suffix)}(\.partial)?", name) is not None
+        pattern = rf"train-\d{{5,}}-of-\d{{5,}}{re.escape(self.suffix)}(\.[0-9a-f]{{8}}\.partial)?"
+        return re.fullmatch(pattern, name) is not None

@@ -97,7 +97,7 @@ def clear_export(directory: Path, keep: set[str]) -> None:
         OutputError: a file cannot be removed.
     """
     ours = [directory / name for name in (MANIFEST_NAME, CARD_NAME)]
-    ours += [directory / f"{name}.partial" for name in (MANIFEST_NAME, CARD_NAME)]
+    ours += [path for name in (MANIFEST_NAME, CARD_NAME) for path in directory.glob(f"{name}.*.partial")]
     for format_ in Format:
         folder = directory / format_.folder
         ours += [path for path in folder.glob("*") if format_.owns(path.name) or path.name == CARD_NAME]

@@ -23,10 +23,11 @@ from reflectgen import __version__
 from reflectgen.corpus.read import Source
 from reflectgen.errors import InputError, OutputError, RecipeError
 from reflectgen.jobs.recipe import Recipe, differences
-from reflectgen.shards import cannot_write
+from reflectgen.shards import cannot_write, remove_partials
 from reflectgen.store import Store, jobs, reflections
 
 STORE = "reflectgen.sqlite"
+CORPUS, CHUNKS = "corpus", "chunks"
 EXPORT = "export"
 REJECTS = "rejects.jsonl"
 
@@ -56,6 +57,8 @@ def job_folder(folder: Path) -> Iterator[Store]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecipeError(f"another run is at work in {folder}; wait for it or name another --out") from error
+        for part in (CORPUS, CHUNKS, EXPORT):
+            remove_partials(folder / part)  # of a run that was killed
         with Store(folder / STORE) as store:
             yield store
 
@@ -122,7 +125,7 @@ def _begin(store: Store, inputs: Sequence[str], sources: Sequence[Source], recip
 def _discard(store: Store, folder: Path, job: jobs.Job) -> None:
     with store.write() as connection:
         jobs.discard(connection, job.id)
-    for name in ("corpus", "chunks", EXPORT):
+    for name in (CORPUS, CHUNKS, EXPORT):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / REJECTS).unlink(missing_ok=True)
 

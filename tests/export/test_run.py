@@ -53,9 +53,9 @@ def test_what_an_earlier_export_left_is_cleared_and_other_files_are_not(tmp_path
     export(tmp_path)
     stale = [
         "parquet/train-00000-of-00009.parquet",
-        "parquet/train-00001-of-00002.parquet.partial",
+        "parquet/train-00001-of-00002.parquet.0a1b2c3d.partial",
         "jsonl/train-00007-of-00002.jsonl",
-        "README.md.partial",
+        "README.md.0a1b2c3d.partial",
     ]
     for name in (*stale, "jsonl/notes.txt", "mine.txt"):
         (tmp_path / name).write_text("x")
