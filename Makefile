@@ -38,6 +38,11 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.env:
+	@umask 077; awk '/=change-me$$/ {"od -An -tx1 -N24 /dev/urandom | tr -d \" \\n\"" | getline word; \
+	  close("od -An -tx1 -N24 /dev/urandom | tr -d \" \\n\""); sub(/change-me$$/, word)} {print}' .env.example >$@
+	@echo "$@ has passwords of its own; read it, then: docker-compose up -d"
+
 format: $(VENV)/.dev
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)

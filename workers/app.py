@@ -15,12 +15,13 @@ from reflectgen.errors import ReflectgenError
 from reflectgen.jobs.broker import RECONCILE, TASK_NAMES, celery_settings
 from reflectgen.logs import set_up_logs
 from reflectgen.settings import read_service_settings
-from workers import process
+from workers import liveness, process
 
 log = logging.getLogger(__name__)
 
 app = Celery("reflectgen")
 app.conf.update(celery_settings(read_service_settings()))
+liveness.watch(app)
 
 
 @app.task(name=TASK_NAMES["plan"])

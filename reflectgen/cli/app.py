@@ -13,6 +13,7 @@ from reflectgen import __version__
 from reflectgen.cli.api import api
 from reflectgen.cli.chunk import chunk
 from reflectgen.cli.compare import compare
+from reflectgen.cli.db import db
 from reflectgen.cli.doctor import doctor
 from reflectgen.cli.estimate import estimate
 from reflectgen.cli.export import export
@@ -50,7 +51,7 @@ for command in (
     api,
 ):
     app.command()(command)
-for name, group in (("keys", keys), ("jobs", jobs)):
+for name, group in (("keys", keys), ("jobs", jobs), ("db", db)):
     app.add_typer(group, name=name)
 
 

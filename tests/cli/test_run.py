@@ -197,3 +197,8 @@ def test_every_command_is_in_the_docs():
     documented = (EXAMPLES.parent / "docs" / "commands.md").read_text()
     for command in app.registered_commands:
         assert f"`reflectgen {command.callback.__name__.replace('_', '-')}" in documented
+    for group in app.registered_groups:
+        lines = [line for line in documented.splitlines() if f"`reflectgen {group.name} " in line]
+        for command in group.typer_instance.registered_commands:
+            name = command.name or command.callback.__name__
+            assert any(f"{name}`" in line for line in lines), f"reflectgen {group.name} {name}"

@@ -1,0 +1,229 @@
+"""The compose file, the image, and what watches over them are in step with the code."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from reflectgen.api.metrics import Metrics
+from reflectgen.cli.app import app
+from reflectgen.jobs.broker import CONTROL, SOFT_SHUTDOWN_SECONDS
+from reflectgen.jobs.queue import QUEUE_OF
+from reflectgen.jobs.registry import read_registry
+from reflectgen.settings import PREFIX, ServiceSettings, Settings, read_service_settings
+from reflectgen.store import Store
+from workers import health
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+FILE = yaml.safe_load(COMPOSE)
+SERVICES = FILE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "reflectgen" in service["image"]}
+REFERENCE = re.compile(r"(?<!\$)\$\{(\w+)(?::?([-?])([^}]*))?\}")
+EXAMPLE = dict(
+    line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"\w+=", line)
+)
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+# Not for .env: which images and package index an operator builds with.
+BUILD_ONLY = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"}
+
+
+def commands(service):
+    """The command lines of a service: a shell's are taken apart."""
+    command = service["command"]
+    script = command[2] if command[:2] == ["sh", "-c"] else shlex.join(command)
+    return [shlex.split(part.removeprefix("exec ")) for part in re.split(r"\s*&&\s*", script.strip())]
+
+
+def seconds(text):
+    return int(re.fullmatch(r"(\d+)s", text)[1])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_command_is_one_of_ours_with_options_that_it_has(name):
+    for program, *arguments in commands(OURS[name]):
+        if program == "celery":
+            continue  # tried by the next test
+        assert program == "reflectgen"
+        group = typer.main.get_command(app)
+        while arguments and hasattr(group, "commands"):
+            group = group.commands[arguments.pop(0)]
+        group.make_context(group.name, arguments)  # an unknown option is an error
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_celery_knows_the_options_of_its_commands(name):
+    from celery.bin.celery import celery
+
+    (line,) = [line for line in commands(OURS[name]) if line[0] == "celery"]
+    assert line[1:3] == ["-A", "workers.app"]
+    known = {option for parameter in celery.commands["worker"].params for option in parameter.opts}
+    assert {part for part in line[4:] if part.startswith("--")} <= known
+
+
+def test_every_queue_has_a_worker_and_the_reconciler_has_its_own():
+    def queues(name):
+        (line,) = [line for line in commands(OURS[name]) if line[0] == "celery"]
+        return set(line[line.index("--queues") + 1].split(","))
+
+    assert queues("worker") == set(QUEUE_OF.values())
+    assert queues("beat") == {CONTROL}
+    assert "--beat" in OURS["beat"]["command"][2] and "--beat" not in OURS["worker"]["command"][2]
+
+
+def test_every_setting_of_the_service_can_be_set_and_no_other():
+    given = {name for name in OURS["worker"]["environment"] if name.startswith(PREFIX)}
+    known = {PREFIX + name.upper() for model in (ServiceSettings, Settings) for name in model.model_fields}
+    assert given == known
+
+
+def test_the_environment_of_each_part_is_one_that_the_settings_read():
+    for name, service in OURS.items():
+        environ = {key: _resolved(str(value), EXAMPLE) for key, value in service["environment"].items()}
+        settings = read_service_settings(environ)
+        assert settings.data == Path("/data"), name
+        assert "postgres:5432" in settings.database.get_secret_value()
+        assert settings.redis_url is not None and "redis:6379" in settings.redis_url.get_secret_value()
+
+
+def _resolved(value, environ):
+    return REFERENCE.sub(lambda found: environ.get(found[1], "") or (found[3] or ""), value)
+
+
+def test_model_keys_go_to_workers_alone():
+    secrets = {PREFIX + name.upper() for name in Settings.model_fields} | {"VLLM_API_KEY"}
+    holders = {name for name, service in OURS.items() if secrets & service["environment"].keys()}
+    assert holders == {"worker"}
+
+
+def test_every_variable_of_the_file_is_in_the_example_and_none_is_there_for_nothing():
+    named = {found[1] for found in REFERENCE.finditer(COMPOSE)} - BUILD_ONLY
+    images = {name for name in named if name.endswith("_IMAGE")}
+    assert named - images - EXAMPLE.keys() == set()
+    assert EXAMPLE.keys() - named == {"COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"}
+
+
+def test_the_defaults_of_the_file_are_those_of_the_example():
+    for found in REFERENCE.finditer(COMPOSE):
+        if found[1] in EXAMPLE and found[2] == "-":
+            assert found[3] == EXAMPLE[found[1]], found[1]
+
+
+def test_a_copy_of_the_example_has_passwords_of_its_own(tmp_path):
+    for name in ("Makefile", ".env.example"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    subprocess.run(["make", "--silent", ".env"], cwd=tmp_path, check=True, capture_output=True)
+    made = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines() if re.match(r"\w+=", line))
+    secrets = [name for name, value in EXAMPLE.items() if value == "change-me"]
+    assert secrets == ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "GRAFANA_PASSWORD"]
+    assert len({made[name] for name in secrets}) == len(secrets)
+    assert all(re.fullmatch(r"[0-9a-f]{48}", made[name]) for name in secrets)
+    assert made == EXAMPLE | {name: made[name] for name in secrets}
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_profiles_are_those_that_the_example_names():
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"vllm": ["gpu"], "prometheus": ["observability"], "grafana": ["observability"]}
+    described = (ROOT / ".env.example").read_text()
+    assert all(re.search(rf"\b{profile}\b", described) for profile in ("cpu", "gpu", "observability"))
+    assert SERVICES["vllm"]["image"].startswith("${VLLM_IMAGE:-vllm/vllm-openai:")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_health_check_or_ends_by_itself(name):
+    check = SERVICES[name].get("healthcheck", {})
+    assert "test" in check or (name == "migrate" and check == {"disable": True})
+
+
+def test_health_checks_of_ours_name_their_part():
+    for name in ("api", "worker", "beat"):
+        assert OURS[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "workers.health", name]
+        assert name in (*health.PARTS, "api")
+    assert '["python", "-m", "workers.health"]' in DOCKERFILE
+
+
+def test_the_port_is_the_same_everywhere():
+    (line,) = [line for line in commands(OURS["api"]) if line[1] == "api"]
+    port = line[line.index("--port") + 1]
+    assert f"http://127.0.0.1:{port}/readyz" == health.READY
+    assert f"EXPOSE {port}" in DOCKERFILE and f'"--port", "{port}"' in DOCKERFILE
+    assert OURS["api"]["ports"] == [f"${{API_ADDRESS:-127.0.0.1}}:${{API_PORT:-{port}}}:{port}"]
+    assert f"api:{port}" in (ROOT / "deploy/prometheus/prometheus.yml").read_text()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_may_gain_rights_and_ours_are_read_only_and_not_root(name):
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name in OURS:
+        assert service["read_only"] is True
+        assert int(service["user"].split(":")[0]) > 0
+        assert f"USER {service['user']}" in DOCKERFILE
+
+
+def test_only_the_api_and_grafana_are_published_and_on_loopback():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"api", "grafana"}
+    assert all(port.startswith("${API_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
+
+
+def test_database_and_queue_are_on_the_network_that_leads_nowhere():
+    assert FILE["networks"]["inside"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["inside"]
+
+
+def test_redis_has_a_password_keeps_its_queues_and_forgets_nothing():
+    script = SERVICES["redis"]["command"][2]
+    assert {"appendonly yes", "maxmemory-policy noeviction", "requirepass $$REDISCLI_AUTH"} <= {
+        line.strip() for line in script.splitlines()
+    }
+
+
+def test_who_is_stopped_has_more_time_than_the_soft_shutdown_takes():
+    for name in ("worker", "beat"):
+        assert seconds(OURS[name]["stop_grace_period"]) > SOFT_SHUTDOWN_SECONDS
+        assert OURS[name]["environment"]["REMAP_SIGTERM"] == "SIGQUIT"
+
+
+def test_api_and_workers_share_their_files_and_see_the_registry():
+    for name in ("api", "worker"):
+        assert "data:/data" in OURS[name]["volumes"]
+        assert any(volume.endswith(":/etc/reflectgen/registry.toml:ro") for volume in OURS[name]["volumes"])
+    assert all(service["environment"]["REFLECTGEN_DATA"] == "/data" for service in OURS.values())
+
+
+def test_nobody_works_before_the_schema_is_current():
+    for name in ("api", "worker", "beat"):
+        assert OURS[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert commands(OURS["migrate"])[0][:3] == ["reflectgen", "db", "upgrade"]
+
+
+def test_the_file_is_read_by_old_and_new_compose():
+    assert "version" not in FILE and "name" not in FILE and "include" not in FILE
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_the_registries_that_ship_can_be_used(name):
+    assert "builtin" in read_registry(ROOT / "deploy" / "registry" / f"{name}.toml").recipes
+
+
+def test_alerts_and_dashboard_name_only_what_is_measured(tmp_path):
+    with Store(tmp_path / "a.sqlite") as store:
+        exposed = set(re.findall(r"^# TYPE (\w+)", Metrics(store).text().decode(), re.MULTILINE))
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/reflectgen.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
+    rules = [rule for group in alerts["groups"] for rule in group["rules"]]
+    asked += [rule["expr"] for rule in rules]
+    named = {
+        re.sub(r"_(bucket|sum|count)$", "", name) for text in asked for name in re.findall(r"reflectgen_\w+", text)
+    }
+    assert named - exposed == set()
+    assert {"reflectgen_tasks", "reflectgen_jobs"} <= named
