@@ -285,3 +285,23 @@ def test_a_reflection_knows_where_it_came_from(corpus, tmp_path):
     assert row.seed in {request.seed for request in model.requests}
     assert row.created_at > 0
     assert labelled_by.model == "fixed"
+
+
+def test_a_job_whose_texts_a_database_refuses_is_kept_exported_and_verified(tmp_path):
+    texts = [f"Sentence s{n}x0 holds a \x00 and a \x1a0000 that nobody sees." for n in range(8)]
+    corpus = write_corpus(tmp_path / "nul.jsonl", texts)
+
+    def script(request):
+        number = int(re.search(r"s(\d+)x", passage_of(request)).group(1))
+        if number == 5:
+            return "no JSON, \x00 and \x1a"
+        return good_reply(f"a sentence\x00 numbered s{number}, {varied(str(number))}", evidence="holds a \x00 and")
+
+    teacher, _ = scripted_teacher(script)
+    counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher, max_attempts=1)
+    assert counts.balanced
+    assert counts.rejections.get("malformed") == 1
+    assert verify_job(tmp_path / "out").problems == []
+    with folder.Store(tmp_path / "out" / folder.STORE) as store, store.read() as connection:
+        replies = [row.reply for n in range(8) for row in answers_of(connection, 1, 0, n) if row.reason == "malformed"]
+    assert replies == ["no JSON, \ufffd and \x1a"]  # of a reply no byte is of use that no file should hold
