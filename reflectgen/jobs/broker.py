@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reflectgen.jobs.ledger import FINISH_SECONDS
 from reflectgen.jobs.queue import QUEUE_OF
 from reflectgen.settings import ServiceSettings
 
@@ -20,7 +21,6 @@ PREFIX = "reflectgen:"  # of every key in Redis
 CONTROL = "control"  # the reconciler's queue, so that it never waits behind work
 RECONCILE = "reflectgen.reconcile"
 RECONCILE_SECONDS = 5.0
-SOFT_SHUTDOWN_SECONDS = 20.0  # calls in flight are answered, kept, and the task is given back
 TASK_NAMES = {kind: f"reflectgen.{kind}" for kind in QUEUE_OF}
 
 
@@ -50,9 +50,9 @@ def celery_settings(settings: ServiceSettings) -> dict[str, Any]:
             "health_check_interval": 25,
             "max_retries": 3,  # of a publish; the reconciler rings again
         },
-        # With REMAP_SIGTERM=SIGQUIT in the environment, SIGTERM gives tasks this long; without it this does nothing.
-        "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,
-        "worker_enable_soft_shutdown_on_idle": False,
+        # SIGTERM is a warm shutdown, and tasks end by themselves once it comes: see `Worker`. SIGQUIT, to which
+        # REMAP_SIGTERM turns SIGTERM, says nothing to them before this has passed; leave it as it is.
+        "worker_soft_shutdown_timeout": FINISH_SECONDS,
         # Nothing is opened before the fork, so forking is safe, and quick.
         "worker_pool_start_method": "fork",
         "worker_max_tasks_per_child": 500,  # what leaks in a library goes with the process

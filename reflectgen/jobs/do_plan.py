@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from reflectgen.corpus.chunk import make_chunker
+from reflectgen.corpus.guarded import read_rows_guarded, wants_guard
 from reflectgen.corpus.ingest import ingest
+from reflectgen.corpus.read import ReadOptions, Source, read_rows
 from reflectgen.corpus.sources import find_sources
 from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs.finish import write_rejects
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.session import Session
+from reflectgen.records import Document, RejectedRow
 from reflectgen.store import Store, corpus, jobs, tasks
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Doorbell
@@ -44,7 +48,7 @@ async def plan(store: Store, queue: Queue, job: Job, session: Session, folder: P
             bells.append(tasks.add(connection, job.id, "reflect", shard.number))
 
         chunker = make_chunker(session.recipe.chunks)
-        fresh = ingest(store, job.id, sources, session.recipe.read, chunker, folder, also_keep=add_task)
+        fresh = ingest(store, job.id, sources, session.recipe.read, chunker, folder, also_keep=add_task, read=_read)
         while await asyncio.to_thread(next, fresh, None) is not None:
             queue.ring(bells)
             bells.clear()
@@ -53,6 +57,12 @@ async def plan(store: Store, queue: Queue, job: Job, session: Session, folder: P
     _refuse_empty(store, job.id)
     await asyncio.to_thread(write_rejects, store, job.id, folder)
     return True
+
+
+def _read(source: Source, options: ReadOptions, skip_rows: int) -> Iterator[Document | RejectedRow]:
+    """Read a stranger's file: where a decoder could be deceived, in a process that may be killed for it."""
+    read = read_rows_guarded if wants_guard(source) else read_rows
+    return read(source, options, skip_rows)
 
 
 def _refuse_changed(store: Store, job: Job, found: list[tuple[str, str]]) -> None:

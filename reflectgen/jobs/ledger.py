@@ -18,6 +18,7 @@ from reflectgen.store.tables import job
 from reflectgen.store.tasks import Claim
 
 BEATS_PER_LEASE = 4
+FINISH_SECONDS = 20.0  # calls in flight get so long once a worker is to go or its job is held
 TICK_SECONDS = 0.5  # how soon a worker that is told to go notices
 
 

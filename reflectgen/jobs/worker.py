@@ -26,7 +26,7 @@ from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.do_export import export, remove_others
 from reflectgen.jobs.do_plan import plan
 from reflectgen.jobs.do_reflect import reflect
-from reflectgen.jobs.ledger import LeaseLost, Leases
+from reflectgen.jobs.ledger import FINISH_SECONDS, LeaseLost, Leases
 from reflectgen.jobs.limits import keep_within_limits
 from reflectgen.jobs.look_across import look_across
 from reflectgen.jobs.progress import Progress
@@ -81,8 +81,15 @@ class Worker:
     async def _do(self, task_id: int) -> bool:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
+        work: asyncio.Future[None] | None = None
+
+        def begin_to_end() -> None:
+            stop.set()
+            if work is not None:
+                loop.call_later(FINISH_SECONDS, work.cancel)
+
         def end() -> None:
-            loop.call_soon_threadsafe(stop.set)
+            loop.call_soon_threadsafe(begin_to_end)
 
         leases = Leases(self._store, self._lease_seconds, end, self._is_to_go)
         claim = leases.claim(task_id)
@@ -95,7 +102,11 @@ class Worker:
                     job = jobs.get(connection, claim.job_id)
                 if job is not None:
                     bind_contextvars(job=job.public_id)
-                    await self._work(job, claim, leases, stop)
+                    work = asyncio.ensure_future(self._work(job, claim, leases, stop))
+                    await work
+                self._give_back(leases, "")
+            except asyncio.CancelledError:
+                log.warning("task %s: given up, calls in flight took longer than %g s", task_id, FINISH_SECONDS)
                 self._give_back(leases, "")
             except LeaseLost as lost:
                 log.warning("task %s: %s", task_id, lost)

@@ -165,7 +165,6 @@ def fleet(folder: Path, *stub_options: str) -> Iterator[Fleet]:
             "REFLECTGEN_REDIS_URL": redis.url(),
             "REFLECTGEN_REGISTRY": str(registry),
             "REFLECTGEN_LEASE_SECONDS": str(LEASE_SECONDS),
-            "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONPATH": str(REPOSITORY),
         }
         store = stack.enter_context(Store.at(environment["REFLECTGEN_DATABASE_URL"]))

@@ -46,9 +46,10 @@ class Service:
             is_to_go=is_to_go,
         )
 
-    def add_corpus(self, texts, public_id="corpus_1") -> str:
-        path = self.folder / f"{public_id}.jsonl"
-        path.write_text("".join(json.dumps({"id": f"d{n}", "text": text}) + "\n" for n, text in enumerate(texts)))
+    def add_corpus(self, texts, public_id="corpus_1", path=None) -> str:
+        if path is None:
+            path = self.folder / f"{public_id}.jsonl"
+            path.write_text("".join(json.dumps({"id": f"d{n}", "text": text}) + "\n" for n, text in enumerate(texts)))
         row = {"public_id": public_id, "key_id": "k", "name": "a corpus", "path": str(path), "sha256": ""}
         with self.store.write() as connection:
             connection.execute(insert(corpus).values(**row, num_bytes=path.stat().st_size, created_at=0.0))

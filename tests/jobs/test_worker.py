@@ -12,8 +12,8 @@ TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." f
 
 
 @pytest.fixture
-def service(tmp_path):
-    made = Service(tmp_path)
+def service(tmp_path, any_store):
+    made = Service(tmp_path, store=any_store)
     made.add_corpus(TEXTS)
     yield made
     made.worker.close()
@@ -151,6 +151,16 @@ def test_a_corpus_without_a_document_fails_the_job_and_says_why(service):
     service.deliver()
     assert service.status(job_id) == "failed"
     assert "no_text" in service.job(job_id).error
+
+
+def test_a_parquet_corpus_that_cannot_be_decoded_ends_as_a_rejected_row_and_not_as_a_dead_worker(service):
+    broken = service.folder / "corpus_2.parquet"
+    broken.write_bytes(b"PAR1" + bytes(200) + b"PAR1")
+    service.add_corpus([], "corpus_2", broken)
+    job_id = service.submit("corpus_2")
+    service.deliver()
+    assert service.status(job_id) == "failed"
+    assert "unreadable_file" in service.job(job_id).error
 
 
 def test_an_endpoint_that_is_away_costs_no_attempt(service):
