@@ -23,12 +23,13 @@ from reflectgen.cli import options as o
 from reflectgen.cli.endpoint_check import check_endpoints
 from reflectgen.cli.finding import Finding
 from reflectgen.cli.models import Models, recipe_of
+from reflectgen.cli.service_check import check_service
 from reflectgen.errors import ReflectgenError, TeacherError
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
 from reflectgen.records import Chunk, Label, Reply
 from reflectgen.reflection.roles import Guard, Teacher
-from reflectgen.settings import read_settings
+from reflectgen.settings import read_service_settings, read_settings
 from reflectgen.store import Store
 
 LOW_DISK_BYTES = 1 << 30
@@ -45,7 +46,8 @@ def doctor(
     timeout: o.Timeout = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Check this machine, the output folder, and guard and teacher with one real question each."""
+    """Check this machine, the output folder, guard and teacher with one real question each, and the service's servers
+    where the environment names them."""
     models = Models(
         recipe=recipe,
         teacher_url=teacher_url,
@@ -56,7 +58,7 @@ def doctor(
     )
     with o.checked():
         file = recipe_of(models)
-    findings = [*_machine(out), *asyncio.run(_ask(file))]
+    findings = [*_machine(out), *check_service(read_service_settings()), *asyncio.run(_ask(file))]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
