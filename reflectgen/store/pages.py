@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from reflectgen.store.reflections import is_current
 from reflectgen.store.reviews import Place
 from reflectgen.store.tables import event, job, reflection, rejected_row, shard, source, task
 
-WINDOW_CHUNKS = 200_000  # that one page looks through at most, however rare what it looks for is
+WINDOW_CHUNKS = 20_000  # that are looked through at a time
+LOOK_SECONDS = 0.04  # after which a page is what was found by then, however rare what it looks for is
 _LAST = 2**31 - 1
 
 
@@ -146,23 +148,28 @@ def reflections_page(
     connection: Connection, job_id: int, wanted: Filters, after: Place | None, limit: int
 ) -> ReflectionsPage:
     """Return reflections that follow `after`. A page may be short, even empty, though there are more."""
-    first = after[0] if after else 0
-    last, is_end = _window(connection, job_id, first)
     place = tuple_(reflection.c.shard, reflection.c.document, reflection.c.chunk)
-    query = _wanted(select(reflection).where(reflection.c.job_id == job_id, is_current()), wanted)
-    query = query.where(reflection.c.shard >= first, reflection.c.shard <= last)
-    if after:
-        query = query.where(place > after)
-    query = query.order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk).limit(limit + 1)
-    rows = list(connection.execute(query))
-    if len(rows) > limit:
-        end = rows[limit - 1]
-        return ReflectionsPage(rows[:limit], (end.shard, end.document, end.chunk))
-    return ReflectionsPage(rows, None if is_end else (last, _LAST, _LAST))
+    asked = select(reflection).where(reflection.c.job_id == job_id, is_current())
+    asked = asked.order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
+    rows: list[Any] = []
+    first = after[0] if after else 0
+    give_up = time.monotonic() + LOOK_SECONDS
+    while True:
+        last, is_end = _window(connection, job_id, first)
+        query = _wanted(asked.where(reflection.c.shard.between(first, last)), wanted, first, last)
+        if after and after[0] == first:
+            query = query.where(place > after)
+        rows += connection.execute(query.limit(limit + 1 - len(rows)))
+        if len(rows) > limit:
+            end = rows[limit - 1]
+            return ReflectionsPage(rows[:limit], (end.shard, end.document, end.chunk))
+        if is_end or time.monotonic() > give_up:
+            return ReflectionsPage(rows, None if is_end else (last, _LAST, _LAST))
+        first = last + 1
 
 
 def _window(connection: Connection, job_id: int, first: int) -> tuple[int, bool]:
-    """Return the last shard that a page looks into, and whether it is the job's last."""
+    """Return the last shard to look through at a time, and whether it is the job's last."""
     query = select(shard.c.number, shard.c.num_chunks).where(shard.c.job_id == job_id, shard.c.number >= first)
     num_chunks, last = 0, first
     for number, more in connection.execute(query.order_by(shard.c.number).limit(WINDOW_CHUNKS)):
@@ -172,7 +179,7 @@ def _window(connection: Connection, job_id: int, first: int) -> tuple[int, bool]
     return last, True
 
 
-def _wanted(query: Select[Any], wanted: Filters) -> Select[Any]:
+def _wanted(query: Select[Any], wanted: Filters, first: int, last: int) -> Select[Any]:
     for name in ("verdict", "category", "road"):
         if (value := getattr(wanted, name)) is not None:
             query = query.where(reflection.c[name] == value)
@@ -181,5 +188,7 @@ def _wanted(query: Select[Any], wanted: Filters) -> Select[Any]:
     if wanted.reason:
         rejected = reflection.alias("rejected")
         same = [rejected.c[name] == reflection.c[name] for name in ("job_id", "shard", "document", "chunk")]
-        query = query.where(select(rejected.c.revision).where(*same, rejected.c.reason == wanted.reason).exists())
+        # The shards are named once more, or the whole job is searched for every page.
+        among = (rejected.c.shard.between(first, last), rejected.c.reason == wanted.reason)
+        query = query.where(select(rejected.c.revision).where(*same, *among).exists())
     return query

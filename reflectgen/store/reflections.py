@@ -30,6 +30,7 @@ NOTHING_ASKED = {
 }
 COLUMNS = tuple(column.name for column in reflection.c)
 FREE_TEXT = ("guard_native", "detail", "rationale", "evidence", "reply")  # what a corpus or a model wrote
+STAGING = "loaded_reflection"  # a temporary table, into which many rows are copied first
 COPY_FROM = 3  # rows from which a COPY is quicker than as many inserts
 REGENERATED = "regenerated"  # the reason of a revision after which a chunk is asked about once more
 REFUSAL = "refusal"  # the reason of an answer in which the teacher declines
@@ -79,6 +80,26 @@ def add(connection: Connection, rows: Sequence[ReflectionRow]) -> None:
         statement, names = _insert_statement(connection.dialect)
         # Straight to the driver: little here needs converting, and a job has many rows.
         connection.exec_driver_sql(statement, list(map(_values_of(names), rows)))
+
+
+def load(connection: Connection, rows: Sequence[ReflectionRow]) -> int:
+    """Keep answers of which some may be there already: those stay as they are. Return how many were new."""
+    if not rows:
+        return 0
+    if connection.dialect.name != "postgresql":
+        before = num_answers(connection, rows[0]["job_id"])
+        connection.execute(insert_into(connection, reflection).on_conflict_do_nothing(), list(rows))
+        return num_answers(connection, rows[0]["job_id"]) - before
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {STAGING} (LIKE reflection) ON COMMIT DROP")
+    connection.exec_driver_sql(f"TRUNCATE {STAGING}")
+    copy_into(connection, STAGING, COLUMNS, map(_values_of(COLUMNS), rows))
+    moved = f"INSERT INTO reflection SELECT * FROM {STAGING} ON CONFLICT DO NOTHING"  # noqa: S608  a name of ours
+    return connection.exec_driver_sql(moved).rowcount
+
+
+def num_answers(connection: Connection, job_id: int) -> int:
+    """Return how many answers a job has, of all revisions."""
+    return connection.execute(select(func.count()).where(reflection.c.job_id == job_id)).scalar_one()
 
 
 @cache

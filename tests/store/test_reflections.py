@@ -49,6 +49,20 @@ def test_of_many_rows_a_revision_that_is_there_keeps_all_of_them_out(store):
     assert currents(store, job_id) == [(chunk, 1) for chunk in range(9)]
 
 
+def test_what_is_loaded_twice_is_there_once_and_what_was_there_stays(store):
+    job_id = new_job(store, num_chunks=9)
+    keep(store, answer(job_id, 4, rationale="first."))
+    rows = [answer(job_id, chunk, rationale="tab\t, line\n, \\, \\N and \x00.") for chunk in range(9)]
+    with store.write() as connection:
+        assert reflections.load(connection, rows[:6]) == 5
+        assert reflections.load(connection, rows) == 3
+    with store.write() as connection:
+        assert reflections.load(connection, rows) == reflections.load(connection, []) == 0
+    with store.read() as connection:
+        said = [row.rationale for row in reflections.current(connection, job_id, 0)]
+    assert said == [*(rows[0]["rationale"] for _ in range(4)), "first.", *(rows[0]["rationale"] for _ in range(4))]
+
+
 def test_progress_tells_answers_and_whether_a_chunk_is_settled(store):
     job_id = new_job(store)
     keep(store, answer(job_id, 0, 0, reason="length"), answer(job_id, 1, 0, reason="length"), answer(job_id, 1, 1))
