@@ -8,22 +8,26 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
 import typer
 from rich.console import Console
 
 from reflectgen.cli.display import shown, troubles_of
 from reflectgen.cli.summary import print_summary
+from reflectgen.corpus.rows import CONTENT_ID, ReadOptions
 from reflectgen.corpus.sources import Source
 from reflectgen.jobs.disagreements import DISAGREEMENTS
 from reflectgen.jobs.folder import EXPORT, REJECTS
 from reflectgen.jobs.run import Run, run_job
+from reflectgen.shards import read_documents
 from reflectgen.store import jobs
 from reflectgen.store.counts import Counts
 
 FINISH_SECONDS = 10.0  # what calls in flight are given after Ctrl-C
 STOPPED = 130
 LIMIT_REACHED = 9
+IDS_LOOKED_AT = 100
 
 
 async def work_until_stopped(task: Run, job: jobs.Job, sources: Sequence[Source], quiet: bool) -> bool:
@@ -81,6 +85,8 @@ def print_end(task: Run, counts: Counts, skipped: list[str]) -> None:
     spent = task.progress.spent()
     if spent.cost is not None and spent.tokens:
         console.print(f"{'cost':<14}{spent.cost:,.4g}, retries and rejected answers included")
+    if missing := _missing_id_field(task):
+        console.print(missing, markup=False)
     if skipped:
         more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
         console.print(f"skipped, of no kind that is read: {', '.join(skipped[:3])}{more}", markup=False)
@@ -90,3 +96,14 @@ def print_end(task: Run, counts: Counts, skipped: list[str]) -> None:
         console.print(f"rejected rows, each with its reason: {task.folder / REJECTS}", markup=False)
     console.print(f"woven corpus: {task.folder / EXPORT}", style="bold", markup=False)
     console.print(f"prove that nothing else changed: reflectgen verify {task.folder}", markup=False)
+
+
+def _missing_id_field(task: Run) -> str:
+    """Say that none of the first documents has the id field that was asked for: most likely its name is mistyped."""
+    field = task.recipe.read.id_field
+    first = min((task.folder / "corpus").glob("*.parquet"), default=None)
+    if field == ReadOptions().id_field or first is None:
+        return ""
+    if not all(document.id.startswith(CONTENT_ID) for document in islice(read_documents(first), IDS_LOOKED_AT)):
+        return ""
+    return f"no document has the field {field!r}, so each is named by a hash of its text; see --id-field"

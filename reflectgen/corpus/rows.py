@@ -34,6 +34,8 @@ class ReadOptions(BaseModel, extra="forbid", frozen=True):
     max_document_bytes: int = Field(default=10_000_000, ge=1)
 
 
+CONTENT_ID = "sha256:"  # what a document's name begins with that has none of its own
+
 _KINDS: dict[type, str] = {
     int: "a number",
     float: "a number",
@@ -96,7 +98,7 @@ def _identified(row: Mapping[str, Any], text: str, utf8: bytes, options: ReadOpt
 
 def content_id(utf8: bytes) -> str:
     """Return the id of a document that has none: the start of its text's SHA-256."""
-    return "sha256:" + hashlib.sha256(utf8).hexdigest()[:32]
+    return CONTENT_ID + hashlib.sha256(utf8).hexdigest()[:32]
 
 
 def metadata_json(fields: Mapping[str, Any]) -> str:

@@ -57,6 +57,14 @@ def test_a_finished_job_says_that_its_input_has_changed_since(tmp_path, capsys):
     assert "1 documents" in captured.out
 
 
+def test_an_id_field_that_no_document_has_is_told(tmp_path, capsys):
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"name": "a", "text": "A calm day."}\n')
+    for field, told in (("nmae", True), ("name", False)):
+        assert main(["run", str(source), "--out", str(tmp_path / field), "--quiet", "--id-field", field]) == 0
+        assert (f"no document has the field {field!r}" in capsys.readouterr().out) is told
+
+
 def test_two_runs_write_the_same_bytes_whatever_the_concurrency(finished, tmp_path):
     assert run(tmp_path / "out", *FORMATS, "--concurrency", "3") == 0
     assert export_bytes(tmp_path / "out") == export_bytes(finished)
