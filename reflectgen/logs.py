@@ -20,7 +20,7 @@ about = structlog.contextvars.bound_contextvars
 bind_contextvars = structlog.contextvars.bind_contextvars
 BLOT = "***"
 
-_SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|passwd|cookie|^token$|_token$", re.IGNORECASE)
+_SECRET_NAMES = re.compile(r"authorization|api[-_]?key|secret|password|passwd|cookie|^token$|_token$", re.IGNORECASE)
 _SECRETS = (
     re.compile(r"(?P<kept>\brg_[0-9a-f]{4})[0-9a-f]{12}_[A-Za-z0-9_-]{20,}"),
     re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)", re.IGNORECASE),

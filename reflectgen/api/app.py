@@ -40,9 +40,10 @@ def create_app(settings: ServiceSettings, store: Store, queue: Queue) -> FastAPI
     metrics = Metrics(store)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         yield
+        await app.state.service.limiter.close()
 
     app = FastAPI(
         title="reflectgen",

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from reflectgen.api.problems import Problem
@@ -29,7 +30,8 @@ class JSONRoute(APIRoute):
                 message = await receive()
                 num_bytes += len(message.get("body", b""))
                 if num_bytes > MAX_JSON_BYTES:
-                    raise _TooLarge(MAX_JSON_BYTES)
+                    # Not a Problem: whoever reads the body takes those for a body that cannot be read.
+                    raise HTTPException(413, _said(MAX_JSON_BYTES))
                 return message
 
             return await handle(Request(request.scope, counted))
@@ -37,9 +39,8 @@ class JSONRoute(APIRoute):
         return limited
 
 
-class _TooLarge(Problem):
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, f"a request may have {limit} bytes")
+def _said(limit: int) -> str:
+    return f"a request may have {limit} bytes"
 
 
 def refuse_longer(request: Request, limit: int) -> None:
@@ -50,4 +51,4 @@ def refuse_longer(request: Request, limit: int) -> None:
     """
     said = request.headers.get("content-length", "")
     if said.isdecimal() and len(said) < 20 and int(said) > limit:
-        raise _TooLarge(limit)
+        raise Problem(413, _said(limit))

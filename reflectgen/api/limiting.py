@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from pydantic import SecretStr
+from redis.asyncio import ConnectionPool
 
 _log = logging.getLogger(__name__)
 REDIS_AWAY_SECONDS = 5.0  # during which this process counts alone, after Redis did not answer
@@ -38,13 +38,22 @@ class Limiter:
         self._item = RateLimitItemPerMinute(requests_per_minute)
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._shared: SlidingWindowCounterRateLimiter | None = None
-        self._storage: Storage | None = None
         self._away_until = 0.0
+        self._pool: ConnectionPool | None = None
         if redis_url:
-            address = "async+" + redis_url.get_secret_value()
-            options: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
-            self._storage = RedisStorage(address, implementation="redispy", key_prefix="reflectgen:limit", **options)
-            self._shared = SlidingWindowCounterRateLimiter(self._storage)
+            address = redis_url.get_secret_value()
+            self._pool = ConnectionPool.from_url(address, socket_timeout=1.0, socket_connect_timeout=1.0)
+            storage = RedisStorage(
+                f"async+{address}",
+                implementation="redispy",
+                key_prefix="reflectgen:limit",
+                connection_pool=self._pool,  # type: ignore[arg-type]  # it is passed on
+            )
+            self._shared = SlidingWindowCounterRateLimiter(storage)
+
+    async def close(self) -> None:
+        if self._pool:
+            await self._pool.disconnect()
 
     async def take(self, key_id: str) -> Allowance:
         """Count a request of a key."""

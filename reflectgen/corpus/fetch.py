@@ -82,10 +82,10 @@ async def fetch(
                 if isinstance(fetched, Fetched):
                     return fetched
                 url = urljoin(url, fetched)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise InputError(f"the address does not answer well: {type(error).__name__}") from error
     except TimeoutError as error:
         raise InputError(f"the address took more than {max_seconds:g} s") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise InputError(f"the address does not answer well: {type(error).__name__}") from error
     raise InputError(f"the address leads on more than {MAX_REDIRECTS} times")
 
 

@@ -72,6 +72,7 @@ class World:
         """Submit a job and bring it to its end by way of the engine of one machine."""
         public_id = self.job(client)
         finish(self.store, self.settings.data, public_id, texts or [f"{varied(str(n))} It ended." for n in range(4)])
+        self.app.state.service.shown.forget()
         return public_id
 
 
