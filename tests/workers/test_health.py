@@ -89,7 +89,6 @@ def test_a_real_worker_says_that_it_is_alive_and_ends_when_told(part, tmp_path, 
         "REFLECTGEN_REDIS_URL": redis_url,
         "REFLECTGEN_DATA": str(tmp_path),
         "TMPDIR": str(tmp_path),
-        "REMAP_SIGTERM": "SIGQUIT",
     }
     command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *PARTS[part], *QUIET]
     if part == "beat":
