@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.report import REPOSITORY
 
 TOOLS = REPOSITORY.parent / "shared" / "tools"
+CLOSING = Path(__file__).resolve().with_name("closing_stub.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,16 @@ class Stub:
 
 
 @contextmanager
-def stub_server(*options: str, port: int = 0, python: Path = Path(sys.executable)) -> Iterator[Stub]:
+def stub_server(
+    *options: str, port: int = 0, python: Path = Path(sys.executable), closing: bool = False
+) -> Iterator[Stub]:
     """Run the stub until the block ends; on the port given, for clients that know no other, else on a free one.
 
-    With a `python` that has uvloop it answers faster.
+    With a `python` that has uvloop it answers faster. `closing`: it closes connections whose client wants that.
     """
     stub = Stub(f"http://127.0.0.1:{port or free_port()}")
-    command = [str(python), str(TOOLS / "stub_openai.py"), "--port", stub.url.rpartition(":")[2], *options]
+    script = [str(CLOSING), str(TOOLS)] if closing else [str(TOOLS / "stub_openai.py")]
+    command = [str(python), *script, "--port", stub.url.rpartition(":")[2], *options]
     process = subprocess.Popen(command)
     try:
         for _ in range(100):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reflectgen.errors import TeacherGone, TeacherUnavailable
+from reflectgen.errors import TeacherBusy, TeacherGone, TeacherUnavailable
 from reflectgen.llm.completion import ChatModel, Completion
 from reflectgen.llm.limiter import AdaptiveLimit
 from reflectgen.llm.outage import FIRST_TRIES, Breaker
@@ -49,8 +49,8 @@ class Member:
 
     @property
     def is_gone(self) -> bool:
-        """Whether a server that was there before the first question is not there now."""
-        return self.was_seen and isinstance(self.last_error, TeacherGone)
+        """Whether a server that was there before the first question is not there now, or says that it is too busy."""
+        return self.was_seen and isinstance(self.last_error, TeacherGone | TeacherBusy)
 
     @property
     def has_room(self) -> bool:

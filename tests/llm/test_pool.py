@@ -266,6 +266,12 @@ def test_server_that_was_seen_and_dies_before_its_first_answer_is_waited_for():
     assert bench.pool.status.paused_seconds is None
 
 
+def test_server_that_was_seen_and_is_busy_before_its_first_answer_is_waited_for():
+    bench = seen(Bench(away(0, 25, TeacherBusy("answered 503")), seconds=0.02))
+    assert bench.ask(*range(200)) == ["yes"] * 200
+    assert sum(at < 25 for at in bench.nodes[0].asked_at) <= 40
+
+
 def test_server_that_was_seen_and_never_comes_back_ends_the_run_after_the_patience():
     bench = seen(Bench(always(TeacherGone("connection refused")), patience=60))
     assert kinds(bench.ask(*range(20))) == {TeacherUnavailable}
