@@ -142,7 +142,7 @@ class Worker:
             session.accounts.flush()
 
     async def _review(self, store: Store, job: Job, session: Session, folder: Path, stop: asyncio.Event) -> None:
-        await asyncio.to_thread(store.gather_statistics)
+        await asyncio.to_thread(store.gather_statistics, job.id)
         desk = make_desk(store, job.id, session.recipe, session.roles, Progress(), time.time, is_new=False)
         await look_across(store, folder, desk, session.recipe, session.file.num_slots, stop)
         if not stop.is_set():

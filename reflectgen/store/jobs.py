@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from reflectgen.store import partitions
 from reflectgen.store.clock import db_now
 from reflectgen.store.tables import job, metadata, source
 
@@ -63,7 +64,7 @@ def create(
         "code_version": code_version,
         "created_at": now,
     }
-    job_id: int = connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one()
+    job_id = _add(connection, values)
     connection.execute(insert(source), [{"job_id": job_id, **_columns(row)} for row in sources])
     return job_id
 
@@ -82,8 +83,7 @@ def submit(connection: Connection, public_id: str, key_id: str, request: Mapping
         "key_id": key_id,
         "request": json.dumps(request),
     }
-    job_id: int = connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one()
-    return job_id
+    return _add(connection, values)
 
 
 def settle_recipe(
@@ -158,10 +158,18 @@ def mark_finished(connection: Connection, job_id: int, now: float) -> None:
 
 def discard(connection: Connection, job_id: int) -> None:
     """Remove a job and every row that belongs to it."""
+    partitions.empty(connection, job_id)
     for table in reversed(metadata.sorted_tables):
-        if "job_id" in table.c:
+        if "job_id" in table.c and table not in partitions.PARTITIONED:
             connection.execute(delete(table).where(table.c.job_id == job_id))
     connection.execute(delete(job).where(job.c.id == job_id))
+    partitions.remove_abandoned(connection)
+
+
+def _add(connection: Connection, values: Mapping[str, Any]) -> int:
+    job_id: int = connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one()
+    partitions.make(connection, job_id)
+    return job_id
 
 
 def _job(row: Any) -> Job:

@@ -9,7 +9,20 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, distinct, exists, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    and_,
+    case,
+    distinct,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from reflectgen.records import Category, Label, Provenance, Reflection, Road, Verdict
 from reflectgen.store.copying import copy_into
@@ -204,15 +217,19 @@ def is_current() -> ColumnElement[bool]:
     return and_(reflection.c.reason == "", ~accepted_later)
 
 
-def current(connection: Connection, job_id: int, shard: int) -> Iterator[Any]:
-    """Yield the current reflections of a shard in corpus order, as rows with what an export says of them."""
+def current_query(job_id: int, shard: int) -> Select[Any]:
+    """Ask for the current reflections of a shard in corpus order, with what an export says of them."""
     names = ("document", "chunk", "revision", "start", "end", "verdict", "category", "rationale", "road")
-    query = (
+    return (
         select(*(reflection.c[name] for name in names), reflection.c.provenance_id)
         .where(reflection.c.job_id == job_id, reflection.c.shard == shard, is_current())
         .order_by(reflection.c.document, reflection.c.chunk)
     )
-    yield from streamed(connection, query)
+
+
+def current(connection: Connection, job_id: int, shard: int) -> Iterator[Any]:
+    """Yield the current reflections of a shard in corpus order, as rows with what an export says of them."""
+    yield from streamed(connection, current_query(job_id, shard))
 
 
 def num_settled(connection: Connection, job_id: int, shard: int) -> int:

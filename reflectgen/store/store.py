@@ -17,6 +17,8 @@ from reflectgen.store import engine as engines
 from reflectgen.store import postgres, sqlite
 from reflectgen.store.clock import db_now
 from reflectgen.store.engine import Address, readable_errors
+from reflectgen.store.partitions import name_of
+from reflectgen.store.tables import reflection
 
 
 class Store:
@@ -86,11 +88,11 @@ class Store:
         """Return the seconds since 1970 by the database's clock."""
         return float(connection.execute(select(db_now())).scalar_one())
 
-    def gather_statistics(self) -> None:
-        """Let PostgreSQL count what was added: its guesses for a fresh table make of a second's query a minute's."""
+    def gather_statistics(self, job_id: int) -> None:
+        """Let PostgreSQL count what a job has: its guesses for a fresh table make of a second's query a minute's."""
         if self.address.is_postgres:
             with self.write() as connection:
-                connection.execute(text("ANALYZE reflection"))
+                connection.execute(text(f'ANALYZE "{name_of(reflection, job_id)}"'))
 
     def migrate(self) -> None:
         """Bring the schema to the one of this code."""

@@ -34,6 +34,9 @@ metadata = MetaData(
     }
 )
 
+# Of tables that grow with a corpus. On PostgreSQL these have no foreign keys either; `partitions` says why.
+BY_JOB = "LIST (job_id)"
+
 job = Table(
     "job",
     metadata,
@@ -95,6 +98,7 @@ document = Table(
     Column("row", Integer, nullable=False),
     ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
     sqlite_with_rowid=False,
+    postgresql_partition_by=BY_JOB,
 )
 
 rejected_row = Table(
@@ -267,6 +271,7 @@ label = Table(
     Column("native", Text, nullable=False),
     ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
     sqlite_with_rowid=False,
+    postgresql_partition_by=BY_JOB,
 )
 
 reflection = Table(
@@ -302,6 +307,7 @@ reflection = Table(
     Column("created_at", Float, nullable=False),
     ForeignKeyConstraint(["job_id", "shard"], ["shard.job_id", "shard.number"]),
     sqlite_with_rowid=False,
+    postgresql_partition_by=BY_JOB,
 )
 for _key in (reflection.c.rationale_key, reflection.c.request_key):
     Index(None, reflection.c.job_id, _key, sqlite_where=_key.is_not(None), postgresql_where=_key.is_not(None))

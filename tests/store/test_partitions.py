@@ -1,0 +1,139 @@
+import time
+from importlib.resources import files
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from reflectgen.errors import OutputError
+from reflectgen.store import Store, jobs, reflections
+from reflectgen.store.counts import count_job
+from reflectgen.store.engine import Address, alembic_config, migrate
+from reflectgen.store.partitions import PARTITIONED, name_of
+from tests.store.rows import answer, keep, new_job
+
+
+@pytest.fixture
+def store(postgres_url):
+    with Store.at(postgres_url) as store:
+        yield store
+
+
+def partitions(store):
+    """The tables that belong to one job each."""
+    with store.read() as connection:
+        names = inspect(connection).get_table_names()
+    return {name for name in names if name.startswith(tuple(f"{table.name}_" for table in PARTITIONED))}
+
+
+def of(*job_ids):
+    return {name_of(table, job_id) for table in PARTITIONED for job_id in job_ids}
+
+
+def discard(store, job_id):
+    with store.write() as connection:
+        jobs.discard(connection, job_id)
+
+
+def num_rows(store, job_id):
+    with store.read() as connection:
+        return reflections.num_answers(connection, job_id)
+
+
+def test_a_job_comes_and_goes_with_its_partitions_and_leaves_others_alone(store):
+    first, second = new_job(store), new_job(store)
+    for job_id in (first, second):
+        keep(store, *(answer(job_id, chunk) for chunk in range(3)))
+    assert partitions(store) == of(first, second)
+    discard(store, first)
+    assert partitions(store) == of(second)
+    assert (num_rows(store, first), num_rows(store, second)) == (0, 3)
+
+
+def test_a_job_that_is_not_kept_leaves_no_partition(store):
+    with pytest.raises(KeyError), store.write() as connection:
+        jobs.create(connection, ["a"], {}, "sha", [jobs.SourceRow(0, "a", "jsonl", 1, "s")], "0", 1.0)
+        raise KeyError
+    assert partitions(store) == set()
+
+
+def test_a_row_of_no_job_is_refused(store):
+    job_id = new_job(store)
+    with pytest.raises(OutputError, match="no partition"):
+        keep(store, answer(job_id + 1, 0))
+
+
+def test_a_long_export_holds_up_neither_a_new_job_nor_the_end_of_another(store):
+    first, second = new_job(store), new_job(store)
+    keep(store, answer(first, 0), answer(second, 0))
+    with store.read() as export:
+        assert [row.chunk for row in reflections.current(export, first, 0)] == [0]
+        begun = time.monotonic()
+        third = new_job(store)
+        keep(store, answer(third, 0))
+        discard(store, second)
+        assert time.monotonic() - begun < 3
+        assert num_rows(store, second) == 0
+        assert [row.chunk for row in reflections.current(export, first, 0)] == [0]
+    discard(store, third)  # nobody looks any more: what the export kept from being removed goes too
+    assert partitions(store) == of(first)
+
+
+def test_a_job_that_is_being_exported_can_be_discarded_and_the_export_does_not_notice(store):
+    job_id = new_job(store)
+    keep(store, *(answer(job_id, chunk) for chunk in range(3)))
+    with store.read() as export:
+        assert count_job(export, job_id).num_reflections == 3
+        discard(store, job_id)
+        assert num_rows(store, job_id) == 0
+        assert count_job(export, job_id).num_reflections == 3
+
+
+def test_a_query_about_a_job_looks_into_its_partitions_alone(store):
+    first, second = new_job(store), new_job(store)
+    keep(store, answer(first, 0), answer(second, 0))
+    with store.read() as connection:
+        query = reflections.current_query(first, 0).compile(connection)
+        explained = connection.exec_driver_sql(f"EXPLAIN {query}", query.params).scalars().all()
+    assert name_of(reflections.reflection, first) in "\n".join(explained)
+    assert name_of(reflections.reflection, second) not in "\n".join(explained)
+
+
+def test_the_rows_of_an_earlier_schema_are_moved_and_can_be_moved_back(empty_database_url):
+    engine = Address.of(empty_database_url).engine()
+    migrate(engine, "0002")
+    with engine.begin() as connection:
+        for job_id in (3, 8):
+            connection.execute(
+                text(
+                    "INSERT INTO job (id, state, ingested, inputs, recipe, recipe_sha256, code_version, created_at) "
+                    "VALUES (:id, 'finished', true, '[]', '{}', '', '0', 1)"
+                ),
+                {"id": job_id},
+            )
+            connection.execute(
+                text("INSERT INTO shard VALUES (:id, 0, 'reflected', 'c', 's', 'k', 's', 'split 1', 1, 1, 1)"),
+                {"id": job_id},
+            )
+            connection.execute(text("INSERT INTO label VALUES (:id, 0, 0, 0, 'safe', 'none', 0.1, '')"), {"id": job_id})
+    engine.dispose()
+    with Store.at(empty_database_url) as store:
+        assert {"label_3", "label_8"} <= partitions(store)
+        with store.read() as connection:
+            assert set(reflections.labels_of(connection, 3, 0)) == {(0, 0)}
+        discard(store, 3)
+        with store.write() as connection:
+            config = alembic_config(files("reflectgen.store") / "migrations")
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0002")
+        assert partitions(store) == set()
+        with store.read() as connection:
+            assert connection.execute(text("SELECT job_id FROM label")).scalars().all() == [8]
+
+
+def test_on_sqlite_a_job_is_removed_row_by_row(tmp_path):
+    with Store(tmp_path / "a.sqlite") as store:
+        first, second = new_job(store), new_job(store)
+        keep(store, answer(first, 0), answer(second, 0))
+        discard(store, first)
+        assert (num_rows(store, first), num_rows(store, second)) == (0, 1)
