@@ -74,8 +74,16 @@ def _lines(counts: Counts) -> Iterator[tuple[str, str]]:
         yield "  tokens", f"{counts.prompt_tokens:,} in prompts, {counts.completion_tokens:,} in answers"
     if counts.num_guard_teacher_differences:
         yield "  differ", f"teacher and guard, on {counts.num_guard_teacher_differences:,} accepted reflections"
-    if counts.num_reused:
-        yield "  reused", f"{counts.num_reused:,} answers of equal chunks, about {counts.tokens_saved:,} tokens saved"
+    if counts.tokens_saved:
+        yield (
+            "  saved",
+            f"{counts.num_calls_saved:,} calls of the teacher, about {counts.tokens_saved:,} tokens: {_saved(counts)}",
+        )
+
+
+def _saved(counts: Counts) -> str:
+    why = {"kept from it by the policy": counts.num_not_asked, "equal to another chunk": counts.num_reused}
+    return ", ".join(f"{number:,} {what}" for what, number in why.items() if number)
 
 
 def _shares(counts: Mapping[str, int], total: int | None) -> str:

@@ -48,10 +48,21 @@ class Counts:
         return self.num_accepted / self.num_replies if self.num_replies else None
 
     @property
+    def num_not_asked(self) -> int:
+        """Chunks that the policy kept from a teacher who was asked about others."""
+        return self.roads.get("template", 0) if self.num_replies else 0
+
+    @property
+    def num_calls_saved(self) -> int:
+        """The first questions that asking about every chunk, each by itself, would have cost."""
+        return self.num_reused + self.num_not_asked
+
+    @property
     def tokens_saved(self) -> int:
-        """What the reused answers would have cost, at what the asked ones cost on average."""
+        """What the saved calls would have cost, at what the others cost on average."""
         num_asked = self.num_replies - self.num_reused
-        return round(self.num_reused * (self.prompt_tokens + self.completion_tokens) / num_asked) if num_asked else 0
+        tokens = self.prompt_tokens + self.completion_tokens
+        return round(self.num_calls_saved * tokens / num_asked) if num_asked else 0
 
     @property
     def balanced(self) -> bool:
@@ -62,6 +73,7 @@ class Counts:
             **asdict(self),
             "acceptance_rate": self.acceptance_rate,
             "balanced": self.balanced,
+            "num_calls_saved": self.num_calls_saved,
             "tokens_saved": self.tokens_saved,
         }
 

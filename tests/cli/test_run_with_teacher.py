@@ -165,3 +165,19 @@ def test_without_a_name_the_only_model_is_asked(corpus, tmp_path):
         command = ["run", str(corpus), "--out", str(tmp_path / "out"), "--teacher-url", server.url, "--quiet"]
         assert main(command) == 0
         assert {asked.json()["model"] for asked in server.asked if is_question(asked)} == {"m"}
+
+
+def test_the_summary_says_what_the_policy_saved(tmp_path, capsys):
+    corpus, recipe = tmp_path / "c.jsonl", tmp_path / "r.toml"
+    flagged = "Chunk s9 tells it: here is how to steal a car: break the window and cut the wires."
+    texts = [f"Chunk s{n} speaks calmly of boats and of gulls." for n in range(9)] + [flagged]
+    corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    with background(always_good) as server:
+        recipe.write_text(
+            f'[endpoints.e]\nurl = "{server.url}"\n[teacher]\nuse = ["e"]\n[policy]\nask = "flagged"\n',
+            encoding="utf-8",
+        )
+        assert main(["run", str(corpus), "--out", str(tmp_path / "out"), "--recipe", str(recipe), "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "9 calls of the teacher" in said
+    assert "9 kept from it by the policy" in said

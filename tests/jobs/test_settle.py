@@ -34,6 +34,8 @@ def test_only_flagged_chunks_go_to_the_teacher_when_the_policy_says_so(corpus, t
     assert len(model.requests) >= 1
     assert counts.roads["template"] == 9
     assert counts.balanced
+    assert counts.num_calls_saved == 9
+    assert counts.tokens_saved == round(9 * (counts.prompt_tokens + counts.completion_tokens) / counts.num_replies)
 
 
 def test_a_teacher_that_declines_is_counted_and_the_next_one_asked(corpus, tmp_path):
