@@ -31,11 +31,16 @@ class Plan:
     postgres_restarts: int
     pauses: int
     duplicates: int
+    api_kills: int
     mean_seconds: float
 
 
-SHORT = Plan(kills=5, flushes=1, redis_restarts=1, postgres_restarts=1, pauses=1, duplicates=2, mean_seconds=1.5)
-LONG = Plan(kills=25, flushes=3, redis_restarts=1, postgres_restarts=1, pauses=3, duplicates=5, mean_seconds=2.5)
+SHORT = Plan(
+    kills=5, flushes=1, redis_restarts=1, postgres_restarts=1, pauses=1, duplicates=2, api_kills=1, mean_seconds=1.5
+)
+LONG = Plan(
+    kills=25, flushes=3, redis_restarts=1, postgres_restarts=1, pauses=3, duplicates=5, api_kills=3, mean_seconds=2.5
+)
 
 
 class Chaos:
@@ -58,6 +63,7 @@ class Chaos:
             *[self._restart_postgres] * self._plan.postgres_restarts,
             *[self._put_to_sleep] * self._plan.pauses,
             *[self._repeat_messages] * self._plan.duplicates,
+            *[self._kill_api] * self._plan.api_kills,
         ]
         self._rng.shuffle(misfortunes)
         for misfortune in misfortunes:
@@ -113,6 +119,11 @@ class Chaos:
         time.sleep(1.0)
         self._fleet.postgres.start()
         self.num_in_flight_lost += SLOTS * len(self._fleet.workers)
+
+    def _kill_api(self) -> None:
+        assert self._fleet.api is not None
+        self._fleet.api.kill()
+        self._fleet.api.start()
 
     def _repeat_messages(self) -> None:
         """Ring once more, and late, for tasks that are under way or done."""

@@ -15,16 +15,18 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from benchmarks.stub import Stub, stub_server
+from reflectgen.api.keys import Scope, new_token
+from reflectgen.client import APIError, Client
 from reflectgen.jobs.broker import celery_app
 from reflectgen.jobs.celery_queue import CeleryQueue
 from reflectgen.jobs.registry import read_registry
 from reflectgen.jobs.request import JobRequest
 from reflectgen.jobs.service import status_of, submit
 from reflectgen.settings import read_service_settings
-from reflectgen.store import Store, jobs
+from reflectgen.store import Store, jobs, keys
 from reflectgen.store.counts import count_job
 from reflectgen.store.tables import corpus
-from tests.servers import PostgresServer, RedisServer
+from tests.servers import PostgresServer, RedisServer, free_port
 
 REPOSITORY = Path(__file__).parents[2]
 SLOTS = 16  # calls that one worker has in flight
@@ -92,6 +94,7 @@ class Fleet:
     store: Store
     workers: list[Process] = field(default_factory=list)
     control: Process | None = None
+    api: Process | None = None
 
     def __post_init__(self) -> None:
         self.queue = CeleryQueue(celery_app(read_service_settings(self.environment)))
@@ -114,6 +117,23 @@ class Fleet:
     def start_control(self) -> None:
         self.control = self._process("control", (*CONTROL, "--schedule", str(self.folder / "beat")), {})
         self.control.start()
+
+    def start_api(self) -> Client:
+        """Serve the API, and return a client of it with a key that may do everything."""
+        port = free_port()
+        command = [sys.executable, "-m", "reflectgen", "api", "--port", str(port)]
+        self.api = Process("api", command, self.environment, self.folder / "api.log")
+        self.api.start()
+        key_id, token, secret_sha256 = new_token()
+        with self.store.write() as connection:
+            keys.add(connection, key_id, "faults", secret_sha256, tuple(scope.value for scope in Scope), None)
+        client = Client(f"http://127.0.0.1:{port}", token, max_attempts=20)
+        while True:
+            try:
+                client.recipes()
+                return client
+            except APIError:
+                time.sleep(0.2)
 
     def _process(self, name: str, arguments: tuple[str, ...], more: dict[str, str]) -> Process:
         command = [sys.executable, "-m", "celery", "-A", "workers.app", *arguments, *QUIET, "--hostname", f"{name}@%h"]
@@ -173,5 +193,6 @@ def fleet(folder: Path, *stub_options: str) -> Iterator[Fleet]:
         try:
             yield made
         finally:
-            for process in (*made.workers, *([made.control] if made.control else [])):
-                process.kill()
+            for process in (*made.workers, made.control, made.api):
+                if process is not None:
+                    process.kill()

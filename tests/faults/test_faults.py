@@ -13,7 +13,7 @@ import pytest
 from benchmarks.prose import write_texts
 from benchmarks.stub import TOOLS
 from reflectgen.errors import ReflectgenError
-from tests.faults.audit import counts_of, problems_of
+from tests.faults.audit import counts_of, hashes_of, problems_of
 from tests.faults.chaos import LONG, SHORT, Chaos
 from tests.faults.fleet import LIBFAKETIME, REPOSITORY, fleet
 
@@ -49,7 +49,8 @@ def test_a_fleet_that_everything_befalls_loses_nothing_and_writes_the_bytes_of_a
         skewed = {"LD_PRELOAD": str(LIBFAKETIME), "FAKETIME": "+60s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         here.add_workers(1, **(skewed if LIBFAKETIME.exists() else {}))
         began = time.monotonic()
-        job_id = here.submit(texts)
+        client = here.start_api()
+        job_id = client.submit(client.upload(texts).id, recipe="stub").id
         chaos = Chaos(here, PLAN, SEED)
         over = threading.Event()
         thread = threading.Thread(target=chaos.run, args=(over.is_set,))
@@ -64,6 +65,7 @@ def test_a_fleet_that_everything_befalls_loses_nothing_and_writes_the_bytes_of_a
         undisturbed = run_in_peace(texts, here.stub.url, tmp_path)
         counts = counts_of(here.store, job_id)
         problems = problems_of(here.store, tmp_path / "data", job_id, undisturbed)
+        client.download(job_id, client.exports(job_id)[0], tmp_path / "downloaded")
     figures = {
         "long": IS_LONG,
         "seed": SEED,
@@ -80,6 +82,7 @@ def test_a_fleet_that_everything_befalls_loses_nothing_and_writes_the_bytes_of_a
         Path(where).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     assert status == "completed"
     assert problems == []
+    assert hashes_of(tmp_path / "downloaded") == hashes_of(undisturbed)
     assert stats["repeats"] <= chaos.num_in_flight_lost
 
 
