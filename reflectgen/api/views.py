@@ -20,36 +20,40 @@ from reflectgen.store.jobs import Job
 from reflectgen.store.pages import Figures
 from reflectgen.store.reviews import Place, Review
 
-FIGURES_SECONDS = 1.0  # for so long the figures of a job are not counted again
+SHOWN_SECONDS = 1.0  # for so long a job is not looked at again
 _TIMES = {"completed": "completed_at", "failed": "failed_at", "paused": "paused_at", "reviewing": "finalizing_at"}
 
 
 class Shown:
-    """Shows jobs; figures of a moment ago are shown again, so that those who poll do not hold up those who work."""
+    """Shows jobs; what was shown a moment ago is shown again, so that who polls does not hold up who works."""
 
-    def __init__(self) -> None:
-        self._figures: dict[int, tuple[float, Figures]] = {}
+    def __init__(self, seconds: float = SHOWN_SECONDS) -> None:
+        self.seconds = seconds
+        self._known: dict[int, tuple[float, s.JobView]] = {}
 
     def jobs(self, connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
-        figures = self._figures_of(connection, found)
-        rejected_at = reviews.last_rejection_at(connection, [job.id for job in found])
-        return [_job(connection, job, figures[job.id], rejected_at.get(job.id)) for job in found]
+        now = time.monotonic()
+        self._known = {key: known for key, known in self._known.items() if now - known[0] < self.seconds}
+        unknown = [job for job in found if job.id not in self._known]
+        fresh = {job.id: view for job, view in zip(unknown, _jobs(connection, unknown), strict=True)}
+        views = [fresh[job.id] if job.id in fresh else self._known[job.id][1] for job in found]
+        self._known |= {key: (now, view) for key, view in fresh.items()}
+        return views
 
     def job(self, connection: Connection, job: Job) -> s.JobView:
         return self.jobs(connection, [job])[0]
 
     def forget(self) -> None:
-        """Count afresh: something was just changed."""
-        self._figures = {}
+        """Look afresh: something was just changed."""
+        self._known = {}
 
-    def _figures_of(self, connection: Connection, found: Sequence[Job]) -> dict[int, Figures]:
-        now = time.monotonic()
-        self._figures = {key: known for key, known in self._figures.items() if now - known[0] < FIGURES_SECONDS}
-        unknown = [job.id for job in found if job.id not in self._figures]
-        if unknown:
-            fresh = pages.figures_of(connection, unknown)
-            self._figures |= {key: (now, figures) for key, figures in fresh.items()}
-        return {job.id: self._figures[job.id][1] for job in found}
+
+def _jobs(connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
+    if not found:
+        return []
+    ids = [job.id for job in found]
+    figures, rejected_at = pages.figures_of(connection, ids), reviews.last_rejection_at(connection, ids)
+    return [_job(connection, job, figures[job.id], rejected_at.get(job.id)) for job in found]
 
 
 def _job(connection: Connection, job: Job, figures: Figures, rejected_at: float | None) -> s.JobView:

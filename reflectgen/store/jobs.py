@@ -103,25 +103,25 @@ def settle_recipe(
 def latest(connection: Connection) -> Job | None:
     """Return the newest job, if there is one."""
     row = connection.execute(select(job).order_by(job.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else _job(row)
+    return None if row is None else of_row(row)
 
 
 def get(connection: Connection, job_id: int) -> Job | None:
     row = connection.execute(select(job).where(job.c.id == job_id)).one_or_none()
-    return None if row is None else _job(row)
+    return None if row is None else of_row(row)
 
 
 def find(connection: Connection, public_id: str, *, lock: bool = False) -> Job | None:
     """Return a job of the service; with `lock` nobody else changes it until the transaction ends."""
     query = select(job).where(job.c.public_id == public_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else _job(row)
+    return None if row is None else of_row(row)
 
 
 def lock(connection: Connection, job_id: int) -> Job | None:
     """Return a job that nobody else changes until the transaction ends."""
     row = connection.execute(select(job).where(job.c.id == job_id).with_for_update()).one_or_none()
-    return None if row is None else _job(row)
+    return None if row is None else of_row(row)
 
 
 def unfinished(connection: Connection) -> list[int]:
@@ -172,7 +172,8 @@ def _add(connection: Connection, values: Mapping[str, Any]) -> int:
     return job_id
 
 
-def _job(row: Any) -> Job:
+def of_row(row: Any) -> Job:
+    """Return the job that a row of table `job` is."""
     return Job(
         id=row.id,
         state=row.state,

@@ -54,13 +54,12 @@ def find_job(connection: Connection, public_id: str, owner: str | None) -> Job |
 
 def jobs_page(connection: Connection, owner: str | None, after: Job | None, limit: int) -> list[Job]:
     """Return up to `limit` jobs, the newest first, that follow `after`."""
-    query = select(job.c.public_id).where(job.c.public_id.is_not(None)).order_by(job.c.id.desc()).limit(limit)
+    query = select(job).where(job.c.public_id.is_not(None)).order_by(job.c.id.desc()).limit(limit)
     if owner is not None:
         query = query.where(job.c.key_id == owner)
     if after:
         query = query.where(job.c.id < after.id)
-    found = (jobs.find(connection, public_id) for public_id in connection.scalars(query).all())
-    return [one for one in found if one]
+    return [jobs.of_row(row) for row in connection.execute(query)]
 
 
 def figures_of(connection: Connection, job_ids: Sequence[int]) -> dict[int, Figures]:

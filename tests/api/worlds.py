@@ -72,7 +72,6 @@ class World:
         """Submit a job and bring it to its end by way of the engine of one machine."""
         public_id = self.job(client)
         finish(self.store, self.settings.data, public_id, texts or [f"{varied(str(n))} It ended." for n in range(4)])
-        self.app.state.service.shown.forget()
         return public_id
 
 
@@ -82,7 +81,9 @@ def world(data: Path, store: Store | None = None, **settings: Any) -> Iterator[W
     wanted = ServiceSettings(data=data, **settings)
     queue = Bells()
     with store or Store(data / "reflectgen.sqlite") as opened:
-        yield World(wanted, opened, queue, create_app(wanted, opened, queue))
+        app = create_app(wanted, opened, queue)
+        app.state.service.shown.seconds = 0.0  # tests change the database behind the application's back
+        yield World(wanted, opened, queue, app)
 
 
 def finish(store: Store, data: Path, public_id: str, texts: Sequence[str]) -> None:
