@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reflectgen.store.clock import db_now
 from reflectgen.store.tables import idempotency
+from reflectgen.store.upsert import insert_into
 
 KEPT_SECONDS = 48 * 3600.0
 
@@ -37,10 +37,9 @@ def reserve(connection: Connection, asked: Asked) -> Answered | None:
     """
     old = (idempotency.c.key_id == asked.key_id, idempotency.c.created_at < db_now() - KEPT_SECONDS)
     connection.execute(delete(idempotency).where(*old))
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"key_id": asked.key_id, "route": asked.route, "key": asked.key, "fingerprint": asked.fingerprint}
-    statement = dialect.insert(idempotency).values(**values, status=0, body="", created_at=db_now())
-    if connection.execute(statement.on_conflict_do_nothing()).rowcount == 1:
+    statement = insert_into(connection, idempotency).values(**values, status=0, body="", created_at=db_now())
+    if connection.execute(statement.on_conflict_do_nothing().returning(idempotency.c.key)).first() is not None:
         return None
     columns = (idempotency.c.fingerprint, idempotency.c.status, idempotency.c.body)
     return Answered(*connection.execute(select(*columns).where(*_is(asked))).one())

@@ -92,6 +92,7 @@ class Fleet:
     folder: Path
     environment: dict[str, str]
     store: Store
+    stack: ExitStack  # what is closed at the end
     workers: list[Process] = field(default_factory=list)
     control: Process | None = None
     api: Process | None = None
@@ -127,7 +128,7 @@ class Fleet:
         key_id, token, secret_sha256 = new_token()
         with self.store.write() as connection:
             keys.add(connection, key_id, "faults", secret_sha256, tuple(scope.value for scope in Scope), None)
-        client = Client(f"http://127.0.0.1:{port}", token, max_attempts=20)
+        client = self.stack.enter_context(Client(f"http://127.0.0.1:{port}", token, max_attempts=20))
         while True:
             try:
                 client.recipes()
@@ -189,7 +190,7 @@ def fleet(folder: Path, *stub_options: str) -> Iterator[Fleet]:
         }
         store = stack.enter_context(Store.at(environment["REFLECTGEN_DATABASE_URL"]))
         store.migrate()
-        made = Fleet(postgres, redis, stub, folder, environment, store)
+        made = Fleet(postgres, redis, stub, folder, environment, store, stack)
         try:
             yield made
         finally:
