@@ -40,8 +40,8 @@ ENV PATH=/opt/reflectgen/bin:$PATH \
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Of whichever part runs here; it finds out by itself which.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "workers.health"]
-CMD ["reflectgen", "api", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["reflectgen", "api", "--host", "0.0.0.0", "--port", "8080"]

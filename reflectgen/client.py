@@ -1,6 +1,6 @@
 """A small client of the service, for Python: the API's objects as typed values, its problems as one error.
 
-with Client("http://localhost:8000", "rg_...") as client:
+with Client("http://localhost:8080", "rg_...") as client:
     corpus = client.upload(Path("essays.jsonl.zst"))
     job = client.submit(corpus.id, recipe="builtin")
     for event in client.events(job.id):

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-READY = "http://127.0.0.1:8000/readyz"
+READY = "http://127.0.0.1:8080/readyz"
 MAX_AGE_SECONDS = 60.0  # of the file; it is touched every few seconds
 PARTS = ("worker", "beat")
 

@@ -12,7 +12,7 @@ from reflectgen.settings import read_service_settings
 
 def api(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 8080,
 ) -> None:
     """Serve the job API; where everything is comes from the environment, as REFLECTGEN_DATA and others."""
     try:

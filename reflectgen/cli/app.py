@@ -25,6 +25,7 @@ from reflectgen.cli.run import run
 from reflectgen.cli.serve_teacher import serve_teacher
 from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
+from reflectgen.cli.up import down, up
 from reflectgen.cli.verify import verify
 from reflectgen.errors import ReflectgenError
 
@@ -49,6 +50,8 @@ for command in (
     doctor,
     serve_teacher,
     api,
+    up,
+    down,
 ):
     app.command()(command)
 for name, group in (("keys", keys), ("jobs", jobs), ("db", db)):

@@ -156,7 +156,7 @@ def _client() -> Iterator[Client]:
     if not key:
         raise RecipeError("set REFLECTGEN_API_KEY to a key of `reflectgen keys create`, and REFLECTGEN_API_URL")
     try:
-        with Client(url or "http://127.0.0.1:8000", key) as client:
+        with Client(url or "http://127.0.0.1:8080", key) as client:
             yield client
     except APIError as error:
         raise _as_ours(error.status, error.detail) from error

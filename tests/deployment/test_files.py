@@ -20,7 +20,7 @@ from reflectgen.settings import PREFIX, ServiceSettings, Settings, read_service_
 from reflectgen.store import Store
 from workers import health
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 FILE = yaml.safe_load(COMPOSE)
 SERVICES = FILE["services"]
