@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := reflectgen workers prompts tests benchmarks scripts
 SHARED_TOOLS ?= ../shared/tools
 
-.PHONY: demo test test-all test-vllm test-faults check format bench clean
+.PHONY: demo test test-all test-vllm test-faults test-compose check format bench clean
 
 demo: $(VENV)/.core
 	@$(BIN)/reflectgen run examples/corpus examples/bad_rows.jsonl --out demo-out
@@ -18,7 +18,7 @@ demo: $(VENV)/.core
 	@echo "What a trainer reads:               demo-out/export"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not train and not vllm and not gpu and not faults"
+	$(BIN)/python -m pytest -m "not train and not vllm and not gpu and not faults and not compose"
 
 test-all: $(VENV)/.train
 	$(BIN)/python -m pytest -m "train"; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 ]
@@ -31,6 +31,10 @@ test-vllm: $(VENV)/.dev
 # A fleet of workers with real servers, killed and restarted while it works; LONG=1 for the long version.
 test-faults: $(VENV)/.dev
 	REFLECTGEN_FAULTS_LONG=$(LONG) $(BIN)/python -m pytest -m faults -s
+
+# The compose file for real: images built, containers killed and restarted while a job runs; needs Docker.
+test-compose: $(VENV)/.dev
+	scripts/test_compose.sh $(BIN)/python $(SHARED_TOOLS)/docker_here.sh
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)

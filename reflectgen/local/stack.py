@@ -20,7 +20,7 @@ from reflectgen.settings import PREFIX, ServiceSettings, read_service_settings
 
 WORK_QUEUES, CONTROL_QUEUE = "plan,reflect,export", "control"
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # state and progress are in SQL
-WORKER_STOP_SECONDS = 45.0  # more than the soft shutdown, in which calls in flight are answered and kept
+WORKER_STOP_SECONDS = 45.0  # more than the 20 s in which calls in flight end and the task is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,7 @@ def _celery(name: str, options: list[str], alive: str, layout: Layout) -> Part:
     def is_ready(started_at: float) -> bool:
         return file.exists() and file.stat().st_mtime >= started_at
 
-    # REMAP_SIGTERM makes SIGTERM a soft shutdown: what is in flight is kept, the task is given back.
-    environ = {"TMPDIR": str(folder), "REMAP_SIGTERM": "SIGQUIT"}
+    environ = {"TMPDIR": str(folder)}
     return Part(name, [*command, "--hostname", f"{name}@%h"], is_ready, environ, stop_seconds=WORKER_STOP_SECONDS)
 
 

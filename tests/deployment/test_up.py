@@ -18,7 +18,7 @@ from tests.deployment.journey import assert_kept, travel
 from tests.servers import free_port
 
 pytestmark = pytest.mark.timeout(600)
-NUM_DOCUMENTS = 3_000
+NUM_DOCUMENTS = 1_500
 SECRET = "not-for-servers"
 
 
@@ -127,7 +127,7 @@ def test_the_journey_without_any_server_and_an_api_that_dies(here, tmp_path):
     assert "note: the store is SQLite" in said and "note: the queue runs in the API's process" in said
     assert list(here.parts) == ["api"]
     key = here.key()
-    journey = travel(here.url, key, tmp_path, 800, lambda: os.killpg(here.parts["api"], signal.SIGKILL))
+    journey = travel(here.url, key, tmp_path, 400, lambda: os.killpg(here.parts["api"], signal.SIGKILL))
     here.down()
     here.up("--inline")  # what the first chose holds: its jobs are in SQLite
     assert_kept(here.url, key, journey, tmp_path / "again")
