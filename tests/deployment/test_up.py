@@ -18,6 +18,7 @@ from tests.deployment.journey import assert_kept, travel
 from tests.servers import free_port
 
 pytestmark = pytest.mark.timeout(600)
+ROOT = Path(__file__).resolve().parents[2]
 NUM_DOCUMENTS = 1_500
 SECRET = "not-for-servers"
 
@@ -131,6 +132,26 @@ def test_the_journey_without_any_server_and_an_api_that_dies(here, tmp_path):
     here.down()
     here.up("--inline")  # what the first chose holds: its jobs are in SQLite
     assert_kept(here.url, key, journey, tmp_path / "again")
+
+
+def test_the_lines_of_the_readme_do_what_they_say(here):
+    readme = (ROOT / "README.md").read_text()
+    lines = [
+        line.strip()
+        for line in readme.partition("## A service")[2].partition("\n## ")[0].splitlines()
+        if line[:4] == "    "
+    ]
+    assert lines[:3] == [lines[0], ". .venv/bin/activate", "reflectgen up"] and lines[-1] == "reflectgen down"
+    script = "\n".join(["set -eu", f'reflectgen() {{ {sys.executable} -m reflectgen "$@"; }}', *lines[2:]])
+    script = script.replace("reflectgen up", f"reflectgen up --port {here.port}").replace("reflectgen down", "")
+    folder = here.layout.data.parent
+    (folder / "examples").symlink_to(ROOT / "examples")
+    environ = here.environ | {"PYTHONPATH": str(ROOT)}
+    here.layout = Layout(folder / "reflectgen-data")  # which the fixture ends, whatever happens
+    done = subprocess.run(["bash", "-c", script], cwd=folder, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("verified: ")
+    here.down()
 
 
 def test_what_was_started_ends_when_the_one_that_watches_over_it_is_killed(here):
