@@ -4,7 +4,8 @@
 
 Each fault meets a job of its own, 64 questions in flight, 20 ms an answer. `wasted` are requests that failed or hung,
 and answers that were not kept; `repeats` are questions that the server answered word for word before. A fault in every
-N requests is one that a repetition of the request does not meet.
+N requests is one that a repetition of the request does not meet. One outage begins with the job, another midway in one
+of four times as many chunks: that one costs the calls in flight and some knocks, however long the job.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "25 s outage": ("--outage", "0.5,25"),
 }
 KILLED = "SIGKILL at 1/2 and 3/4"
+MIDWAY = "25 s outage midway"  # of a job that is long enough to be under way by then
+MIDWAY_OPTIONS, MIDWAY_TIMES = ("--outage", "2.5,25"), 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,15 @@ def main() -> None:
     outcomes = {}
     with tempfile.TemporaryDirectory(prefix="reflectgen-bench-") as name:
         texts = write_texts(Path(name) / "texts.jsonl", num_chunks)
+        many = write_texts(Path(name) / "many.jsonl", MIDWAY_TIMES * num_chunks)
         for batch in (True, False):
             way = "batch" if batch else "single"
             for fault, options in FAULTS.items():
                 with stub_server(*options) as stub:
                     outcomes[f"{way}, {fault}"] = meet(stub, texts, Path(name), num_chunks, batch, kill_at=())
+            with stub_server(*MIDWAY_OPTIONS) as stub:
+                num_many = MIDWAY_TIMES * num_chunks
+                outcomes[f"{way}, {MIDWAY}"] = meet(stub, many, Path(name), num_many, batch, kill_at=())
             with stub_server() as stub:
                 outcomes[f"{way}, {KILLED}"] = meet(stub, texts, Path(name), num_chunks, batch, kill_at=(0.5, 0.75))
     figures: dict[str, Figure] = {
@@ -96,6 +103,9 @@ def bars(outcomes: dict[str, Outcome], num_chunks: int) -> Iterator[Bar]:
     for way in ("batch", "single"):
         wasted = outcomes[f"{way}, 25 s outage"].wasted
         yield Bar(f"{way}: wasted questions in the outage, share of chunks", wasted / num_chunks, "<=", 0.05)
+        wasted = outcomes[f"{way}, {MIDWAY}"].wasted
+        share = wasted / (MIDWAY_TIMES * num_chunks)
+        yield Bar(f"{way}: wasted questions in the outage midway, share of chunks", share, "<=", 0.05)
         repeats = outcomes[f"{way}, {KILLED}"].repeats
         yield Bar(f"{way}: questions repeated after two kills, a kill", repeats / 2, "<=", CONCURRENCY)
 
