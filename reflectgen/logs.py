@@ -60,7 +60,8 @@ def set_up_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "celery"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    logging.getLogger("alembic").setLevel("WARNING")
+    for name in ("alembic", "httpx", "httpx2"):  # a line for each request, with its address
+        logging.getLogger(name).setLevel("WARNING")
     logging.getLogger("uvicorn.access").disabled = True  # it logs paths and queries; `reflectgen.api` logs routes
 
 

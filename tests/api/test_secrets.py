@@ -35,6 +35,7 @@ def test_no_key_reaches_log_database_or_answer(tmp_path: Path, log) -> None:
             client.get(f"/v1/jobs?key={token}"),
             client.get(f"/v1/jobs/{token}"),
             client.get(f"/{token}"),
+            client.get("/v1/jobs/a-canary-in-a-path?q=a-canary-in-a-query"),
             client.post("/v1/jobs", json={"corpus": "x", token: token}),
             client.post("/v1/jobs", json={"corpus": token}),
             client.post("/v1/jobs", json={"corpus": "x", "recipe": {"teacher": {"api_key": token}}}),
@@ -49,6 +50,7 @@ def test_no_key_reaches_log_database_or_answer(tmp_path: Path, log) -> None:
             assert secret not in answer.text, answer.request.url
     assert "/v1/jobs" in log.getvalue()
     assert secret not in log.getvalue()
+    assert "a-canary" not in log.getvalue()
     kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert kept
     for path in kept:
