@@ -156,9 +156,9 @@ def mix(finished: str, running: str) -> list[tuple[str, str]]:
     pages = [(GET, "/v1/jobs?limit=20")] * 20
     reflections = [(GET, f"/v1/jobs/{finished}/reflections?limit=20&after=0-{n}-0") for n in range(0, 30, 2)]
     exports = [(GET, f"/v1/jobs/{finished}/exports")] * 10
-    rest = (
-        [(POST, "/v1/jobs")] * 5 + [(GET, f"/v1/jobs/{running}/events?follow=false")] * 5 + [(GET, "/v1/recipes")] * 5
-    )
+    submissions = [(POST, f"/v1/jobs#{number}") for number in range(5)]
+    events = [(GET, f"/v1/jobs/{running}/events?follow=false")] * 5
+    rest = submissions + events + [(GET, "/v1/recipes")] * 5
     drawn = jobs + pages + reflections + exports + rest
     random.Random(1).shuffle(drawn)
     return drawn
