@@ -96,6 +96,15 @@ def write_chunk_ends(folder: Path, number: int, ends: Sequence[Sequence[int]], s
     return _write(folder, "chunks", number, schema, iter([pa.table([list(ends)], schema=schema)]))
 
 
+def write_reflections(folder: Path, number: int, schema: pa.Schema, tables: Iterator[pa.Table]) -> ShardFile:
+    """Write what is known of a shard's chunks under `folder`/reflections.
+
+    Raises:
+        OutputError: see `whole_file`.
+    """
+    return _write(folder, "reflections", number, schema, tables)
+
+
 def read_documents(path: Path) -> Iterator[Document]:
     """Yield a corpus shard's documents in order, one row group in memory at a time."""
     with pq.ParquetFile(path) as shard:

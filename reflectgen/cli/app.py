@@ -11,6 +11,7 @@ from rich.console import Console
 
 from reflectgen import __version__
 from reflectgen.cli.api import api
+from reflectgen.cli.archive import archive
 from reflectgen.cli.chunk import chunk
 from reflectgen.cli.compare import compare
 from reflectgen.cli.db import db
@@ -44,6 +45,7 @@ for command in (
     regenerate,
     export,
     verify,
+    archive,
     chunk,
     label,
     compare,

@@ -18,6 +18,7 @@ from reflectgen.export.formats import Format
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.record import ChunkReflection
 from reflectgen.export.run import ExportFacts, export_shards
+from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.folder import REJECTS
 from reflectgen.jobs.progress import Progress
 from reflectgen.records import Category, Document, Road, Verdict
@@ -60,6 +61,7 @@ def export_job(
         OutputError: `directory` cannot be written.
         VerificationError: a chunk has no reflection, or the counts do not add up; no manifest is written then.
     """
+    restore_job(store, job.id, folder)
     with store.read() as connection:
         counts = count_job(connection, job.id)
         known = reflections.provenances(connection)

@@ -22,6 +22,7 @@ from pathlib import Path
 from reflectgen import __version__
 from reflectgen.corpus.read import Source
 from reflectgen.errors import InputError, OutputError, RecipeError
+from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.recipe import Recipe, differences
 from reflectgen.shards import cannot_write, remove_partials
 from reflectgen.store import Store, jobs, reflections
@@ -77,6 +78,7 @@ def existing_job(folder: Path) -> Iterator[tuple[Store, jobs.Job]]:
             job = jobs.latest(connection)
         if job is None:
             raise InputError(f"the job in {folder} was never begun; run it again")
+        restore_job(store, job.id, folder)
         yield store, job
 
 

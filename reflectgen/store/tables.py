@@ -85,6 +85,8 @@ shard = Table(
     Column("num_documents", Integer, nullable=False),
     Column("num_chunks", Integer, nullable=False),
     Column("num_bytes", BigInteger, nullable=False),  # UTF-8 bytes of the documents' text
+    Column("archive_file", Text, nullable=False, server_default=""),  # where its reflections are; empty: in here
+    Column("archive_sha256", Text, nullable=False, server_default=""),
     CheckConstraint("state IN ('ready', 'reflected')", name="state"),
 )
 

@@ -16,9 +16,10 @@ from reflectgen.api.routes.jobs import JobId, found
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import read_place, reflection_view, written_place
 from reflectgen.errors import InputError, RecipeError
+from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.person import Said, review_by_person
 from reflectgen.records import Category, Road, Verdict
-from reflectgen.store import corpus, pages, reviews
+from reflectgen.store import archives, corpus, pages, reviews
 from reflectgen.store.jobs import Job
 from reflectgen.store.pages import Filters
 
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["reflections"], route_class=JSONRout
 _WORD = r"^[a-z][a-z0-9_]{0,63}$"
 
 
-@router.get("/{job_id}/reflections", responses=documented(401, 403, 404, 429))
+@router.get("/{job_id}/reflections", responses=documented(401, 403, 404, 409, 429))
 def list_reflections(
     here: Here,
     key: Reader,
@@ -50,6 +51,8 @@ def list_reflections(
     wanted = Filters(verdict, category, road, reason, q)
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        if archives.is_any_archived(connection, job.id):
+            raise Problem(409, "the job's reflections are archived; an export brings them back")
         place = read_place(after) if after else None
         page = pages.reflections_page(connection, job.id, wanted, place, limit)
         shown = _shown(here, connection, job, page.rows)
@@ -72,7 +75,8 @@ def review_reflection(
         wanted.decision == "accept", wanted.reviewer, wanted.reason, wanted.revision, wanted.verdict, wanted.category
     )
     with here.store.read() as connection:
-        found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+    restore_job(here.store, job.id, here.job_folder(job_id), read_place(place)[0])
     try:
         review_by_person(here.store, job_id, read_place(place), said, key_id=key.id)
     except InputError as error:
