@@ -194,8 +194,8 @@ def measured_costs(fleet: Fleet) -> Fleet:
     figures = json.loads(path.read_text())["figures"]
     return replace(
         fleet,
-        worker_cpu=figures["single_1_worker_workers_cpu_ms_per_chunk"] / 1000,
-        commit_row=figures["single_1_worker_postgres_cpu_ms_per_chunk"] / 1000,
+        worker_cpu=figures["slow_1_worker_workers_cpu_ms_per_chunk"] / 1000,
+        commit_row=figures["slow_1_worker_postgres_cpu_ms_per_chunk"] / 1000,
     )
 
 
