@@ -144,6 +144,7 @@ def test_reflections_of_an_archived_job_are_brought_back_before_they_are_listed_
     archive_job(here.store, job, folder)
     refused = client.get(f"/v1/jobs/{job_id}/reflections")
     assert (refused.status_code, "archived" in refused.json()["detail"]) == (409, True)
+    assert client.get(f"/v1/jobs/{job_id}/counts").status_code == 409  # and not: none
     body = {"decision": "accept", "reviewer": "maria", "reason": "good"}
     shown = client.post(f"/v1/jobs/{job_id}/reflections/{before[0]['id']}/review", json=body)
     assert {**shown.json(), "reviews": []} == before[0]

@@ -21,7 +21,7 @@ from reflectgen.api.service import Here, Service
 from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs import service
 from reflectgen.jobs.request import JobRequest
-from reflectgen.store import corpora, idempotency, jobs, pages
+from reflectgen.store import archives, corpora, idempotency, jobs, pages
 from reflectgen.store.counts import count_job
 from reflectgen.store.idempotency import Asked
 from reflectgen.store.jobs import Job
@@ -87,11 +87,13 @@ def get_job(here: Here, key: Reader, job_id: JobId) -> s.JobView:
         return here.shown.job(connection, found(pages.find_job(connection, job_id, owner_of(key)), job_id))
 
 
-@router.get("/{job_id}/counts", responses=documented(401, 403, 404, 429))
+@router.get("/{job_id}/counts", responses=documented(401, 403, 404, 409, 429))
 def get_counts(here: Here, key: Reader, job_id: JobId) -> s.CountsView:
     """Count a job by verdict, category, road and reason. It looks at every reflection: not for a tight loop."""
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        if archives.is_any_archived(connection, job.id):
+            raise Problem(409, "the job's reflections are archived; an export brings them back")
         return s.CountsView(counts=count_job(connection, job.id).to_json())
 
 
