@@ -140,8 +140,8 @@ def test_nobody_runs_as_root(stack, service):
         status = docker("exec", container, "cat", "/proc/1/status").stdout
         (ids,) = [line.split()[1:] for line in status.splitlines() if line.startswith("Uid:")]
         assert "0" not in ids
-        users = docker("top", container, "-eo", "uid,args").stdout.splitlines()[1:]
-        assert not [line for line in users if line.split()[0] == "0"]
+        users = docker("top", container, "-eo", "pid,uid,args").stdout.splitlines()[1:]
+        assert not [line for line in users if line.split()[1] == "0"]
 
 
 @pytest.mark.parametrize("service", ["api", "worker", "beat"])
@@ -196,4 +196,4 @@ def test_no_list_of_processes_shows_a_password(stack):
     password = "change-me"
     for service in STATES:
         for container in stack.containers(service):
-            assert password not in docker("top", container, "-eo", "args").stdout
+            assert password not in docker("top", container, "-eo", "pid,args").stdout
