@@ -208,6 +208,18 @@ def test_nobody_works_before_the_schema_is_current():
 
 
 def test_the_file_is_read_by_old_and_new_compose():
+    def mappings(node):
+        if isinstance(node, yaml.MappingNode):
+            yield node
+        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        for child in children if isinstance(node, yaml.CollectionNode) else ():
+            yield from mappings(child)
+
+    for mapping in mappings(yaml.compose(COMPOSE)):
+        keys = [key.value for key, _ in mapping.value]
+        assert len(keys) == len(set(keys)), (
+            f"{keys} at {mapping.start_mark}: the new one takes no key twice, not even <<"
+        )
     assert "version" not in FILE and "name" not in FILE and "include" not in FILE
 
 
