@@ -13,8 +13,11 @@ from sqlalchemy import Connection, Table, delete, select, text
 from reflectgen.store.tables import document, job, label, reflection
 
 PARTITIONED = (document, label, reflection)
-# As any other attempt at a lock, it holds up all who come after it.
-LOCK_MILLISECONDS = 200
+# An attempt at a lock holds up all who come after it: for a whole table that is everybody, for a partition those who
+# look at this job. There it lasts longer than the second, `deadlock_timeout`, after which PostgreSQL's own vacuum
+# gives way.
+TABLE_MILLISECONDS = 200
+PARTITION_MILLISECONDS = 2000
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -38,7 +41,7 @@ def empty(connection: Connection, job_id: int) -> None:
     for table in reversed(PARTITIONED):
         emptied = f'TRUNCATE "{name_of(table, job_id)}"'
         # Somebody may be reading this very job: the rows are then deleted one by one, which waits for nobody.
-        if connection.dialect.name != "postgresql" or not _locked(connection, emptied):
+        if connection.dialect.name != "postgresql" or not _locked(connection, emptied, PARTITION_MILLISECONDS):
             connection.execute(delete(table).where(table.c.job_id == job_id))
 
 
@@ -52,16 +55,16 @@ def remove_abandoned(connection: Connection) -> None:
     jobs = {str(job_id) for job_id in connection.scalars(select(job.c.id))}
     for name in names:
         if name.rpartition("_")[2] not in jobs:
-            _locked(connection, f'DROP TABLE "{name}"')
+            _locked(connection, f'DROP TABLE "{name}"', TABLE_MILLISECONDS)
 
 
-def _locked(connection: Connection, statement: str) -> bool:
+def _locked(connection: Connection, statement: str, milliseconds: int) -> bool:
     """Run a statement that needs a lock of its own; False, and nothing is done, if that is not to be had soon."""
     import psycopg
 
     savepoint = connection.begin_nested()
     try:
-        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
+        connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
         connection.execute(text(statement))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
     except Exception as error:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from reflectgen.errors import RecipeError
@@ -5,6 +7,7 @@ from reflectgen.export.verify import verify_export
 from reflectgen.jobs.ledger import LeaseLost, Leases
 from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.service import resume, retry, stop
+from reflectgen.shards import read_documents
 from reflectgen.store import events, tasks
 from tests.jobs.service_world import Service
 
@@ -37,6 +40,30 @@ def test_a_submitted_job_goes_from_plan_to_a_verified_export(service):
     assert seen[0] == "submitted"
     assert seen[-1] == "completed"
     assert all(row.state == "done" for row in service.tasks(job_id))
+
+
+def test_what_a_database_refuses_goes_through_a_job_and_comes_out_as_it_was(service):
+    rows = [
+        {"id": f"d\x00{n}\x1a", "text": f"{TEXTS[n]} A \x00 and a \x1a0000.", "meta\x00": f"\x1a\x00{n}"}
+        for n in range(3)
+    ]
+    broken = [{"id": "half", "text": "half \ud83d of a face"}, {"id": "half \udc00", "text": "whole"}]
+    path = service.folder / "refused.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows + broken))
+    job_id = service.submit(service.add_corpus([], "refused", path=path))
+    service.deliver()
+    assert service.status(job_id) == "completed", service.job(job_id).error
+    counts = service.counts(job_id)
+    assert counts.balanced
+    assert counts.num_rows == 5
+    folder = service.export_folder(job_id)
+    assert verify_export(folder).problems == []
+    (shard,) = (service.job_folder(job_id) / "corpus").iterdir()
+    kept = {document.id: document for document in read_documents(shard)}
+    assert len(kept) == counts.num_documents
+    for row in rows:
+        assert kept[row["id"]].text == row["text"]
+        assert json.loads(kept[row["id"]].metadata)["meta\x00"] == row["meta\x00"]
 
 
 def test_lost_messages_are_rung_again_by_the_reconciler(service):

@@ -3,13 +3,14 @@ from importlib.resources import files
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from reflectgen.errors import OutputError
 from reflectgen.store import Store, jobs, reflections
 from reflectgen.store.counts import count_job
 from reflectgen.store.engine import Address, alembic_config, migrate
 from reflectgen.store.partitions import PARTITIONED, name_of
+from tests.servers import PostgresServer
 from tests.store.rows import answer, keep, new_job
 
 
@@ -137,3 +138,29 @@ def test_on_sqlite_a_job_is_removed_row_by_row(tmp_path):
         keep(store, answer(first, 0), answer(second, 0))
         discard(store, first)
         assert (num_rows(store, first), num_rows(store, second)) == (0, 1)
+
+
+def test_a_job_that_is_vacuumed_is_discarded_all_the_same_and_not_row_by_row(postgres_server):
+    # It takes a while over every page, so that it is at work when the job goes.
+    slow = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1"}
+    at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = CAST(:name AS regclass)"
+    with PostgresServer(**slow) as server, Store.at(server.create_database()) as store:
+        job_id = new_job(store, num_chunks=5000)
+        keep(store, *(answer(job_id, number % 200, number // 200) for number in range(5000)))
+        give_up = time.monotonic() + 60
+        while True:
+            with store.read() as connection:
+                if connection.execute(text(at_work), {"name": f"reflection_{job_id}"}).scalar_one():
+                    break
+            assert time.monotonic() < give_up, "no vacuum began"
+            time.sleep(0.05)
+        said = []
+        with store.write() as connection:
+
+            @event.listens_for(connection, "before_cursor_execute")
+            def note(_connection, _cursor, statement, _parameters, _context, _many):
+                said.append(statement)
+
+            jobs.discard(connection, job_id)
+        assert f'TRUNCATE "reflection_{job_id}"' in said
+        assert not [one for one in said if one.startswith("DELETE FROM reflection")]
