@@ -29,7 +29,8 @@ class Here:
     def __init__(self, folder):
         self.layout, self.port = Layout(folder / "data"), free_port()
         cleared = {name: value for name, value in os.environ.items() if not name.startswith("REFLECTGEN_")}
-        self.environ = cleared | {"REFLECTGEN_TEACHER_API_KEY": SECRET}
+        # A task whose worker was killed is given to another after this, and not after a minute.
+        self.environ = cleared | {"REFLECTGEN_TEACHER_API_KEY": SECRET, "REFLECTGEN_LEASE_SECONDS": "6"}
 
     def command(self, *arguments, **environ):
         line = [sys.executable, "-m", "reflectgen", *map(str, arguments)]
