@@ -44,8 +44,14 @@ KINDS = {
     "rare word": Filters(text="number 777777"),
     "a word of none": Filters(text="nowhere to be found"),
 }
-# What the figures are for: a machine that serves one team. The rest is as PostgreSQL comes.
-SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
+# What the figures are for: a machine that serves one team. The rest is as PostgreSQL comes. A vacuum that is at work on
+# a job gives way to its deletion after `deadlock_timeout`, which is a second where nobody says otherwise.
+SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "maintenance_work_mem": "512MB",
+    "deadlock_timeout": "200ms",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
