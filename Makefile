@@ -18,7 +18,7 @@ demo: $(VENV)/.core
 	@echo "What a trainer reads:               demo-out/export"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not train and not vllm and not gpu and not faults and not compose"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not train and not vllm and not gpu and not faults and not stack and not compose"
 
 test-all: $(VENV)/.train
 	$(BIN)/python -m pytest -m "train"; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 ]
@@ -30,7 +30,7 @@ test-vllm: $(VENV)/.dev
 
 # A fleet of workers with real servers, killed and restarted while it works; LONG=1 for the long version.
 test-faults: $(VENV)/.dev
-	REFLECTGEN_FAULTS_LONG=$(LONG) $(BIN)/python -m pytest -m faults -s
+	REFLECTGEN_FAULTS_LONG=$(LONG) $(BIN)/python -m pytest -m "faults or stack" -s
 
 # The compose file for real: images built, containers killed and restarted while a job runs; needs Docker.
 test-compose: $(VENV)/.dev

@@ -17,7 +17,7 @@ from reflectgen.local.supervisor import is_held
 from tests.deployment.journey import assert_kept, travel
 from tests.servers import free_port
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.stack]
 ROOT = Path(__file__).resolve().parents[2]
 NUM_DOCUMENTS = 1_500
 SECRET = "not-for-servers"

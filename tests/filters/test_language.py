@@ -32,7 +32,7 @@ def test_it_is_accepted_where_that_language_is_wanted(language: str) -> None:
     assert Language(language).decide(candidate(IN_OTHER_LANGUAGES[language])).accepted
 
 
-@pytest.mark.parametrize("language", set(IN_OTHER_LANGUAGES) - {"Korean", "Japanese"})
+@pytest.mark.parametrize("language", sorted(set(IN_OTHER_LANGUAGES) - {"Korean", "Japanese"}))
 def test_english_is_rejected_where_another_language_is_wanted(language: str) -> None:
     given = candidate("an account of how a family went to the sea and what they saw there.")
     assert Language(language).decide(given).detail == f"it is in English, not in {language}"
