@@ -17,6 +17,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
@@ -33,7 +34,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Server:
+class Server(ABC):
     """A program that serves on 127.0.0.1, its files in a folder of its own."""
 
     program: str
@@ -110,14 +111,16 @@ class Server:
         user = self._user()
         return {"user": user, "group": user, "extra_groups": []} if user else {}
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> None:  # noqa: B027  most need nothing
         """Make what it needs in its folder."""
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """Return what starts it."""
 
+    @abstractmethod
     def _answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it does what it is there for."""
 
 
 class PostgresServer(Server):

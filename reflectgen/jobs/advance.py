@@ -23,11 +23,11 @@ def advance(connection: Connection, job_id: int) -> list[Doorbell]:
     if job is None or job.hold or job.state == "finished":
         return []
     if not job.ingested:
-        return _stuck(connection, job, "plan") if tasks.state_of(connection, job_id, "plan") == "quarantined" else []
+        return _stuck(connection, job) if tasks.state_of(connection, job_id, "plan") == "quarantined" else []
     if tasks.is_any_open(connection, job_id, "reflect"):
         return []
     if tasks.is_any_quarantined(connection, job_id):
-        return _stuck(connection, job, "")
+        return _stuck(connection, job)
     review = tasks.state_of(connection, job_id, "review")
     if review is None:
         note(connection, job_id, "reviewing")
@@ -60,10 +60,9 @@ def note(connection: Connection, job_id: int, kind: str, **body: Any) -> None:
     events.add(connection, job_id, kind, body, clock.now(connection))
 
 
-def _stuck(connection: Connection, job: Job, kind: str) -> list[Doorbell]:
+def _stuck(connection: Connection, job: Job) -> list[Doorbell]:
     """Pause a job in which nothing is left to do but what was set aside; a plan that cannot be made ends it."""
-    set_aside = tasks.quarantined(connection, job.id, limit=1)
-    what, number, error = set_aside[0]
+    ((what, number, error),) = tasks.quarantined(connection, job.id, limit=1)
     said = f"{what} {number} was set aside: {error}"
-    hold(connection, job.id, "failed" if kind == "plan" else "paused", f"{said}; see its tasks, then retry")
+    hold(connection, job.id, "failed" if what == "plan" else "paused", f"{said}; see its tasks, then retry")
     return []

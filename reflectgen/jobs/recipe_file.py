@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -16,6 +16,8 @@ from reflectgen.reflection.llm_guard import LLMGuardOptions
 from reflectgen.reflection.teacher import TeacherOptions
 
 BUILTIN = "builtin"
+
+Read = TypeVar("Read", bound=BaseModel)
 
 
 class GuardSection(BaseModel, extra="allow", frozen=True):
@@ -121,16 +123,24 @@ def read_recipe_file(path: Path) -> RecipeFile:
     Raises:
         RecipeError: it cannot be read, or holds something that is no recipe; the first thing that is wrong is named.
     """
+    return read_toml(path, RecipeFile, f"the recipe {path}")
+
+
+def read_toml(path: Path, model: type[Read], what: str) -> Read:
+    """Read a file that a person wrote as a `model`; `what` names it where it cannot be used.
+
+    Raises:
+        RecipeError: it cannot be read, is not TOML, or not what it should be.
+    """
     try:
         with path.open("rb") as file:
-            written = tomllib.load(file)
-        return RecipeFile.model_validate(written)
+            return model.model_validate(tomllib.load(file))
     except OSError as error:
-        raise RecipeError(f"the recipe {path} cannot be read: {error.strerror}") from error
+        raise RecipeError(f"{what} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"the recipe {path} is not TOML: {error}") from error
+        raise RecipeError(f"{what} is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"the recipe {path}: {f'{where}: ' if where else ''}{said}") from error
+        raise RecipeError(f"{what}: {f'{where}: ' if where else ''}{said}") from error

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from reflectgen.errors import RecipeError
-from reflectgen.jobs.recipe_file import GuardSection, JudgeSection, PolicySection, RecipeFile, TeacherSection
+from reflectgen.jobs.recipe_file import GuardSection, JudgeSection, PolicySection, RecipeFile, TeacherSection, read_toml
 from reflectgen.llm.endpoint import EndpointOptions
 
 
@@ -35,14 +33,10 @@ class Registry(BaseModel, extra="forbid", frozen=True):
             RecipeError: an endpoint is not in the registry, or a setting cannot be.
         """
         try:
-            return RecipeFile(endpoints=self.endpoints, **_written(sections))
+            return RecipeFile(endpoints=self.endpoints, **sections.model_dump(exclude_unset=True))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             raise RecipeError(f"the recipe: {first['msg'].removeprefix('Value error, ')}") from error
-
-
-def _written(sections: RecipeSections) -> dict[str, Any]:
-    return sections.model_dump(exclude_unset=True)
 
 
 def read_registry(path: Path | None) -> Registry:
@@ -53,17 +47,7 @@ def read_registry(path: Path | None) -> Registry:
     """
     if path is None:
         return Registry()
-    try:
-        with path.open("rb") as file:
-            registry = Registry.model_validate(tomllib.load(file))
-    except OSError as error:
-        raise RecipeError(f"the registry {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"the registry {path} is not TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(f"the registry {path}: {where}: {first['msg']}") from error
+    registry = read_toml(path, Registry, f"the registry {path}")
     for name, sections in registry.recipes.items():
         try:
             registry.recipe_file(sections)

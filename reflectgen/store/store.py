@@ -11,11 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import URL, Connection, Engine, select, text
+from sqlalchemy import URL, Connection, Engine, text
 
+from reflectgen.store import clock, postgres, sqlite
 from reflectgen.store import engine as engines
-from reflectgen.store import postgres, sqlite
-from reflectgen.store.clock import db_now
 from reflectgen.store.engine import Address, readable_errors
 from reflectgen.store.partitions import name_of
 from reflectgen.store.tables import reflection
@@ -86,7 +85,7 @@ class Store:
     @staticmethod
     def now(connection: Connection) -> float:
         """Return the seconds since 1970 by the database's clock."""
-        return float(connection.execute(select(db_now())).scalar_one())
+        return clock.now(connection)
 
     def gather_statistics(self, job_id: int) -> None:
         """Let PostgreSQL count what a job has: its guesses for a fresh table make of a second's query a minute's."""
