@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reflectgen.errors import VerificationError
-from reflectgen.export.record import WovenDocument
+from reflectgen.export.record import EditedDocument, WovenDocument
 from reflectgen.export.rows import Row
-from reflectgen.export.schema import NEUTRALISED, WOVEN_REFLECTION, WOVEN_SCHEMA
+from reflectgen.export.schema import EDIT, EDITED_SCHEMA, NEUTRALISED, WOVEN_REFLECTION, WOVEN_SCHEMA
 
 GROUP_CHARACTERS = 4 << 20  # of text, before a row group is written: this bounds the memory
 _READ_ROWS = 256
@@ -22,12 +22,16 @@ _READ_ROWS = 256
 # Names from small sets are worth a dictionary; texts and hashes are not.
 _DICTIONARY_COLUMNS = [f"reflections.list.element.{name}" for name in ("verdict", "category", "road", "provenance")]
 
+_EDIT_DICTIONARY_COLUMNS = [f"edits.list.element.{name}" for name in ("kind", "provenance")]
+
 
 class ParquetDocuments:
-    """Writes documents to a Parquet file, which is complete once the context ends."""
+    """Writes documents to a Parquet file, which is complete once the context ends; with `edited` all have edits."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = pq.ParquetWriter(path, WOVEN_SCHEMA, compression="zstd", use_dictionary=_DICTIONARY_COLUMNS)
+    def __init__(self, path: Path, *, edited: bool = False) -> None:
+        self._schema = EDITED_SCHEMA if edited else WOVEN_SCHEMA
+        names = _DICTIONARY_COLUMNS + (_EDIT_DICTIONARY_COLUMNS if edited else [])
+        self._file = pq.ParquetWriter(path, self._schema, compression="zstd", use_dictionary=names)
         self._group: list[WovenDocument] = []
         self._num_characters = 0
 
@@ -50,7 +54,7 @@ class ParquetDocuments:
             self._file.close()
 
     def _write_group(self) -> None:
-        self._file.write_table(_table(self._group))
+        self._file.write_table(_table(self._group, self._schema))
         self._group, self._num_characters = [], 0
 
 
@@ -62,7 +66,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
     """
     try:
         with pq.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(WOVEN_SCHEMA):
+            if not any(map(file.schema_arrow.equals, (WOVEN_SCHEMA, EDITED_SCHEMA))):
                 raise VerificationError("its columns are not those of this format")
             for batch in file.iter_batches(batch_size=_READ_ROWS):
                 yield from batch.to_pylist()
@@ -70,19 +74,19 @@ def read_parquet(path: Path) -> Iterator[Row]:
         raise VerificationError(f"not readable as Parquet: {str(error).splitlines()[0]}") from None
 
 
-def _table(documents: Sequence[WovenDocument]) -> pa.Table:
-    return pa.table(
-        [
-            [d.id for d in documents],
-            [d.text for d in documents],
-            [len(d.reflections) for d in documents],
-            _lists([d.reflections for d in documents], WOVEN_REFLECTION),
-            _lists([d.neutralised for d in documents], NEUTRALISED),
-            [d.source_sha256 for d in documents],
-            [d.metadata for d in documents],
-        ],
-        schema=WOVEN_SCHEMA,
-    )
+def _table(documents: Sequence[WovenDocument], schema: pa.Schema) -> pa.Table:
+    columns = [
+        [d.id for d in documents],
+        [d.text for d in documents],
+        [len(d.reflections) for d in documents],
+        _lists([d.reflections for d in documents], WOVEN_REFLECTION),
+        _lists([d.neutralised for d in documents], NEUTRALISED),
+        [d.source_sha256 for d in documents],
+        [d.metadata for d in documents],
+    ]
+    if schema is EDITED_SCHEMA:
+        columns.append(_lists([d.edits if isinstance(d, EditedDocument) else () for d in documents], EDIT))
+    return pa.table(columns, schema=schema)
 
 
 def _lists(rows: Sequence[Sequence[Any]], kind: pa.StructType) -> pa.Array:

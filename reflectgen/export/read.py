@@ -8,7 +8,7 @@ from pathlib import Path
 from reflectgen.export.formats import Format
 from reflectgen.export.jsonl import read_jsonl
 from reflectgen.export.parquet import read_parquet
-from reflectgen.export.record import StandoffDocument, WovenDocument
+from reflectgen.export.record import EditedDocument, StandoffDocument, WovenDocument
 from reflectgen.export.rows import Row, from_row
 
 
@@ -41,4 +41,4 @@ def document_of(row: Row, format_: Format) -> WovenDocument | StandoffDocument:
     """
     if format_ is Format.STANDOFF:
         return from_row(StandoffDocument, row)
-    return from_row(WovenDocument, row)
+    return from_row(EditedDocument if "edits" in row else WovenDocument, row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from reflectgen.records import Category, Road, Verdict
 from reflectgen.reflection.markers import NeutralisedSpan
@@ -62,6 +63,40 @@ class WovenDocument:
     neutralised: tuple[Neutralised, ...]
     source_sha256: str
     metadata: str
+
+
+class EditKind(StrEnum):
+    """What an ablation arm did at one place of a document, other than to reflect."""
+
+    PREFIX = "prefix"  # put in: a verdict before its chunk
+    TAG = "tag"  # put in: a mark within unsafe text
+    REMOVED = "removed"  # taken out, nothing in its place
+    REWRITE = "rewrite"  # put in place of a chunk: the same, said safely
+    REFUSAL = "refusal"  # in place of a chunk: a dialogue that declines
+    MORAL_EDUCATION = "moral_education"  # in place of a chunk: why one would decline
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`text[start:end]` of the written text stands in place of `source_start` to `source_end` of the original.
+
+    The source is empty where something was only put in, the written part is where something was only taken out. All in
+    code points. `provenance` is the key of who judged or wrote.
+    """
+
+    start: int
+    end: int
+    source_start: int
+    source_end: int
+    kind: EditKind
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditedDocument(WovenDocument):
+    """A document of an arm that changes more than it reflects; its rows have one column more."""
+
+    edits: tuple[Edit, ...]
 
 
 @dataclass(frozen=True, slots=True)

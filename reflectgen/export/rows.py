@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from reflectgen.errors import VerificationError
 from reflectgen.export.record import (
+    Edit,
+    EditedDocument,
     Neutralised,
     Replacement,
     StandoffDocument,
@@ -20,20 +22,22 @@ from reflectgen.export.record import (
 )
 
 Row = dict[str, Any]
-Exported = TypeVar("Exported", WovenDocument, StandoffDocument)
+Exported = TypeVar("Exported", WovenDocument, EditedDocument, StandoffDocument)
 
 _NAMES: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (WovenReflection, StandoffReflection, Neutralised, Replacement)
+    for kind in (WovenReflection, StandoffReflection, Neutralised, Replacement, Edit)
 }
 _VALUES: dict[type, attrgetter[Any]] = {kind: attrgetter(*names) for kind, names in _NAMES.items()}
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (WovenDocument, StandoffDocument)}
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (WovenDocument, EditedDocument, StandoffDocument)
+}
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_row(document: WovenDocument | StandoffDocument) -> Row:
-    """Return the row of a document; every format has these columns, in this order."""
-    return {
+    """Return the row of a document; every format has these columns, in this order, and `edits` where there are any."""
+    row: Row = {
         "id": document.id,
         "text": document.text,
         "num_reflections": len(document.reflections),
@@ -42,6 +46,9 @@ def to_row(document: WovenDocument | StandoffDocument) -> Row:
         "source_sha256": document.source_sha256,
         "metadata": document.metadata,
     }
+    if isinstance(document, EditedDocument):
+        row["edits"] = [_flat(edit) for edit in document.edits]
+    return row
 
 
 def to_line(document: WovenDocument | StandoffDocument) -> bytes:

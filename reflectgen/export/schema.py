@@ -29,6 +29,16 @@ STANDOFF_REFLECTION = pa.struct(
 NEUTRALISED = pa.struct(
     [("start", pa.int32()), ("end", pa.int32()), ("original", pa.string()), ("in_reflection", pa.bool_())]
 )
+EDIT = pa.struct(
+    [
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("source_start", pa.int32()),
+        ("source_end", pa.int32()),
+        ("kind", pa.string()),
+        ("provenance", pa.string()),
+    ]
+)
 REPLACEMENT = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("replacement", pa.string())])
 
 
@@ -49,6 +59,10 @@ def _columns(reflection: pa.StructType, neutralised: pa.StructType) -> pa.Schema
 WOVEN_SCHEMA = _columns(WOVEN_REFLECTION, NEUTRALISED)
 STANDOFF_SCHEMA = _columns(STANDOFF_REFLECTION, REPLACEMENT)
 
+EDITED_SCHEMA = WOVEN_SCHEMA.append(pa.field("edits", pa.list_(EDIT)))
 
-def schema_of(format_: Format) -> pa.Schema:
-    return STANDOFF_SCHEMA if format_ is Format.STANDOFF else WOVEN_SCHEMA
+
+def schema_of(format_: Format, *, edited: bool = False) -> pa.Schema:
+    if format_ is Format.STANDOFF:
+        return STANDOFF_SCHEMA
+    return EDITED_SCHEMA if edited else WOVEN_SCHEMA

@@ -6,7 +6,8 @@ from hypothesis import given
 
 from reflectgen.errors import VerificationError
 from reflectgen.export.formats import Format
-from reflectgen.export.record import ChunkReflection, StandoffDocument, WovenDocument
+from reflectgen.export.record import ChunkReflection, Edit, EditedDocument, EditKind, StandoffDocument, WovenDocument
+from reflectgen.export.read import document_of
 from reflectgen.export.rows import from_row, to_line, to_row
 from reflectgen.export.schema import schema_of
 from reflectgen.export.standoff import stand_off
@@ -36,6 +37,16 @@ def test_rows_have_the_columns_of_their_schema_in_its_order() -> None:
         assert list(row) == schema.names
         for column in ("reflections", "neutralised"):
             assert list(row[column][0]) == [field.name for field in schema.field(column).type.value_type]
+
+
+def test_a_row_with_edits_is_a_column_longer_and_becomes_the_same_document_again() -> None:
+    edits = (Edit(0, 3, 0, 0, EditKind.PREFIX, "somebody"),)
+    document = EditedDocument("d", "ok text", (), (), "", "{}", edits)
+    row = to_row(document)
+    schema = schema_of(Format.JSONL, edited=True)
+    assert list(row) == schema.names
+    assert list(row["edits"][0]) == [field.name for field in schema.field("edits").type.value_type]
+    assert document_of(json.loads(to_line(document)), Format.JSONL) == document
 
 
 def good_row() -> dict[str, Any]:
