@@ -6,8 +6,8 @@ from hypothesis import given
 
 from reflectgen.errors import VerificationError
 from reflectgen.export.formats import Format
-from reflectgen.export.record import ChunkReflection, Edit, EditedDocument, EditKind, StandoffDocument, WovenDocument
 from reflectgen.export.read import document_of
+from reflectgen.export.record import ChunkReflection, Edit, EditedDocument, EditKind, StandoffDocument, WovenDocument
 from reflectgen.export.rows import from_row, to_line, to_row
 from reflectgen.export.schema import schema_of
 from reflectgen.export.standoff import stand_off
