@@ -74,6 +74,8 @@ def no_answer(error: BaseException, root: str, timeout_seconds: float) -> NoAnsw
         return NoAnswer(f"no usable answer from {root}: what it says is not HTTP")
     number = getattr(error, "errno", None)
     words = os.strerror(number).lower() if isinstance(number, int) and number > 0 else str(error)
-    closed = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+    closed = isinstance(
+        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientConnectionResetError
+    )
     was_made = not isinstance(error, aiohttp.ClientConnectorError)
     return NoAnswer(f"no usable answer from {root}: {one_line(words) or type(error).__name__}", closed and was_made)

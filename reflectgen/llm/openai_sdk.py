@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import httpx2
 
 NO_KEY = "none"  # without one the package would look for keys in the environment
-SENT_HEADERS = ("accept", "authorization", "content-length", "content-type", "host")
+# The package's mark of a raw reply is one of them, because it reads the mark off the request that was sent.
+SENT_HEADERS = ("accept", "authorization", "content-length", "content-type", "host", "x-stainless-raw-response")
 NAMED_FIELDS = (
     "model",
     "messages",
@@ -90,7 +91,7 @@ class OpenAISdkWire:
             if isinstance(error, self._refused):
                 return _answer(error.response)
             cause: BaseException = error
-            while cause.__cause__ is not None:
+            while isinstance(cause.__cause__, Exception):  # a timeout's own is a CancelledError, which says nothing
                 cause = cause.__cause__
             return no_answer(cause, self._root, self._timeout_seconds)
 

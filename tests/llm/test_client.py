@@ -1,3 +1,5 @@
+"""What a client does with what servers say: both transports are held to every test here."""
+
 import asyncio
 import gzip
 import json
@@ -14,11 +16,25 @@ from reflectgen.errors import (
     TeacherUnauthorized,
     TeacherUnavailable,
 )
+from reflectgen.llm.aiohttp_wire import AiohttpWire
 from reflectgen.llm.client import MAX_REPLY_BYTES, OpenAIClient
 from reflectgen.llm.completion import CompletionRequest
+from reflectgen.llm.openai_sdk import OpenAISdkWire
+from reflectgen.llm.wire import Wire
 from tests.llm.fault_server import HANG_UP, completion, http, models, serving
 
 KEY = "sk-canary-5fe1"
+under_test: type[Wire] = AiohttpWire
+
+
+@pytest.fixture(autouse=True, params=[AiohttpWire, OpenAISdkWire], ids=["aiohttp", "openai"])
+def wire(request):
+    global under_test
+    under_test = request.param
+
+
+def client_of(url: str, key: str | None = None, **options) -> OpenAIClient:
+    return OpenAIClient(url, SecretStr(key) if key else None, wire=under_test, **options)
 
 
 def question(**changes) -> CompletionRequest:
@@ -27,7 +43,7 @@ def question(**changes) -> CompletionRequest:
 
 
 async def ask(server, request=None, **options):
-    client = OpenAIClient(server.url, SecretStr(KEY), **options)
+    client = client_of(server.url, KEY, **options)
     try:
         return await client.complete(request or question())
     finally:
@@ -264,7 +280,7 @@ def test_closed_port_is_unavailable_and_says_refused():
 def test_connection_closed_while_idle_is_made_anew():
     async def go():
         async with serving(http(200, completion()) + HANG_UP) as server:
-            client = OpenAIClient(server.url)
+            client = client_of(server.url)
             answers = [(await client.complete(question())).text for _ in range(3)]
             await client.close()
             return answers, len(server.asked)
@@ -289,7 +305,7 @@ def test_connections_are_kept_and_no_more_calls_fly_than_allowed():
 
     async def go():
         async with serving(respond) as server:
-            client = OpenAIClient(server.url, concurrency=4)
+            client = client_of(server.url, concurrency=4)
             await asyncio.gather(*[client.complete(question(seed=seed)) for seed in range(24)])
             await client.close()
             return server
@@ -322,21 +338,21 @@ def test_key_is_in_no_error_whatever_the_server_says(respond):
 
 
 def test_key_is_not_in_the_clients_own_words():
-    client = OpenAIClient("http://localhost", SecretStr(KEY))
+    client = client_of("http://localhost", KEY)
     assert KEY not in f"{client} {client.endpoint}"
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "clé"])
 def test_key_that_no_header_can_carry_is_refused_unrepeated(key):
     with pytest.raises(TeacherUnauthorized) as raised:
-        OpenAIClient("http://localhost", SecretStr(key))
+        client_of("http://localhost", key)
     assert key not in str(raised.value)
 
 
 def test_served_models_are_listed():
     async def go():
         async with serving(http(200, models("b", "a"))) as server:
-            client = OpenAIClient(server.url)
+            client = client_of(server.url)
             names = await client.served_models()
             await client.close()
             return names, server.asked[0].path
