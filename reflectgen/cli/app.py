@@ -12,6 +12,7 @@ from rich.console import Console
 from reflectgen import __version__
 from reflectgen.cli.api import api
 from reflectgen.cli.archive import archive
+from reflectgen.cli.arms import arms
 from reflectgen.cli.chunk import chunk
 from reflectgen.cli.compare import compare
 from reflectgen.cli.db import db
@@ -43,6 +44,7 @@ for command in (
     stats,
     show,
     regenerate,
+    arms,
     export,
     verify,
     archive,

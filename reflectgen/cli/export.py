@@ -1,4 +1,4 @@
-"""`reflectgen export`: a finished job once more, in other formats or with other markers."""
+"""`reflectgen export`: a finished job once more, in other formats, with other markers, or as an ablation arm."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from rich.console import Console
 from reflectgen.cli import options as o
 from reflectgen.cli.display import shown
 from reflectgen.errors import OutputError, RecipeError
+from reflectgen.export.arms.options import ArmName, ArmOptions
+from reflectgen.export.arms.registry import ARMS, make_arm
 from reflectgen.export.formats import Format
-from reflectgen.export.manifest import MANIFEST_NAME
+from reflectgen.export.manifest import MANIFEST_NAME, Manifest
+from reflectgen.jobs.arms import measure_of
 from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress
@@ -21,6 +24,10 @@ from reflectgen.jobs.progress import Progress
 def export(
     folder: o.Folder,
     to: Annotated[Path, typer.Option("--to", help="A folder for the export, new or of an earlier one.")],
+    arm: Annotated[ArmName, typer.Option(help="What is done to the documents; see `reflectgen arms`.")] = ArmName.SRP,
+    seed: o.ArmSeed = 0,
+    strict: o.ArmStrict = False,
+    tokenizer: o.ArmTokenizer = None,
     formats: o.Formats = None,
     mode: o.Style = None,
     open_marker: o.OpenMarker = "<think>",
@@ -37,8 +44,30 @@ def export(
         with o.checked():
             style = mode.value if mode else job.recipe["form"]["style"]
             form = o.form_of(style, open_marker, close_marker, end_of_text, end_after_unsafe)
+        measure = measure_of(tokenizer if arm is ArmName.RAW_MATCHED else None, form)
+        options = ArmOptions(name=arm, seed=seed, strict=strict, measure=measure.name)
         progress = Progress(stage="exporting")
         with shown(progress, list, quiet=False):
-            manifest = export_job(store, job, folder, to, formats or [Format.PARQUET], form, progress)
+            manifest = export_job(
+                store, job, folder, to, formats or [Format.PARQUET], form, progress, make_arm(options, form, measure)
+            )
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"{manifest.counts.num_documents:,} documents woven: {to}", style="bold", markup=False)
+    if arm is not ArmName.SRP:
+        console.print(f"arm {arm}: {ARMS[arm].treatment}; {_done(manifest)}", markup=False)
+        console.print(f"prove it: reflectgen verify {to} --job {folder}{_again(tokenizer, arm)}", markup=False)
+    what = "woven" if arm is ArmName.SRP else "written"
+    console.print(f"{manifest.counts.num_documents:,} documents {what}: {to}", style="bold", markup=False)
+
+
+def _done(manifest: Manifest) -> str:
+    """Say what the arm did, in numbers."""
+    counts = manifest.counts
+    done = [f"{n:,} x {kind}" for kind, n in counts.edits.items()]
+    done += [f"{counts.num_left_out_documents:,} documents left out"] * bool(counts.num_left_out_documents)
+    done += [f"{counts.num_repeated_documents:,} documents written again"] * bool(counts.num_repeated_documents)
+    done += [f"{counts.num_chunks:,} reflections"] * bool(counts.num_chunks)
+    return ", ".join(done) or "nothing was changed"
+
+
+def _again(tokenizer: Path | None, arm: ArmName) -> str:
+    return f" --tokenizer {tokenizer}" if tokenizer and arm is ArmName.RAW_MATCHED else ""

@@ -68,6 +68,13 @@ CloseMarker = Annotated[str, typer.Option(help="What it ends with.")]
 EndOfText = Annotated[str, typer.Option(help="What follows an unsafe verdict.")]
 EndAfterUnsafe = Annotated[bool | None, typer.Option(help="Whether it does; unless told, except after hints.")]
 
+ArmSeed = Annotated[int, typer.Option(help="Seed of what chance decides in an arm.", min=0)]
+ArmTokenizer = Annotated[
+    Path | None,
+    typer.Option("--tokenizer", help="Count tokens of this tokenizer.json, or the folder with it; else words."),
+]
+ArmStrict = Annotated[bool, typer.Option("--strict", help="Treat controversial chunks as unsafe ones.")]
+
 
 def form_of(
     style: str, open_marker: str, close_marker: str, end_of_text: str, end_after_unsafe: bool | None

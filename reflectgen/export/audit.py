@@ -5,7 +5,15 @@ from __future__ import annotations
 import hashlib
 
 from reflectgen.errors import VerificationError
-from reflectgen.export.record import ChunkReflection, StandoffDocument, WovenDocument, WovenReflection
+from reflectgen.export.arms.edit import Insertion, insert, keeps_all, own_text
+from reflectgen.export.arms.raw import plain
+from reflectgen.export.record import (
+    ChunkReflection,
+    EditedDocument,
+    StandoffDocument,
+    WovenDocument,
+    WovenReflection,
+)
 from reflectgen.export.standoff import stand_off
 from reflectgen.export.weave import unweave, weave
 from reflectgen.records import Document
@@ -29,6 +37,36 @@ def audit_woven(woven: WovenDocument, form: FormOptions) -> Document:
     if weave(original, reflections, form) != woven:
         raise VerificationError("weaving its original again gives another row")
     return original
+
+
+def audit_plain(document: WovenDocument, markers: tuple[str, ...]) -> Document:
+    """Return the original behind a document that has no reflection.
+
+    Raises:
+        VerificationError: its stand-ins undone it is not the document that was read, or not all of them are recorded.
+    """
+    original = Document(document.id, restore(document.text, document.neutralised), document.metadata)
+    _check_sha256(original, document.source_sha256)
+    if plain(original, markers) != document:
+        raise VerificationError("writing its original again gives another row")
+    return original
+
+
+def audit_edited(document: EditedDocument, markers: tuple[str, ...]) -> Document:
+    """Return what an edited document has of its original, which is all of it where edits only put something in.
+
+    Raises:
+        VerificationError: an edit is not where it is recorded, or what it should have left is not the original's.
+    """
+    own = Document(document.id, own_text(document), document.metadata)
+    if not keeps_all(document.edits):
+        return own
+    _check_sha256(own, document.source_sha256)
+    text = document.text
+    insertions = (Insertion(e.source_start, text[e.start : e.end], e.kind, e.provenance) for e in document.edits)
+    if insert(own, insertions, markers) != document:
+        raise VerificationError("putting its edits into its original again gives another row")
+    return own
 
 
 def audit_standoff(beside: StandoffDocument, form: FormOptions) -> tuple[Document, WovenDocument]:

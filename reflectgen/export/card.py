@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from reflectgen.export.arms.card_text import ARM_TEXT, edits_of, numbers_of_arm, options_of, way_back
+from reflectgen.export.arms.options import ArmName
+from reflectgen.export.arms.registry import ARMS, Rows
 from reflectgen.export.formats import Format
 from reflectgen.export.front_matter import described_together, front_matter
 from reflectgen.export.manifest import Counts, Manifest
@@ -108,6 +111,8 @@ def original(row):
 
 def render_card(manifest: Manifest) -> str:
     """Return the card of an export: the same for the same documents, replies and recipe."""
+    if manifest.arm.name is not ArmName.SRP:
+        return _with_front_matter(manifest, _arm(manifest))
     counts = manifest.counts
     body = _TEXT.format(
         example=_example(manifest.form),
@@ -124,8 +129,32 @@ def render_card(manifest: Manifest) -> str:
         removal=_removal(manifest.formats),
         neutralised=_neutralised(counts),
     )
-    together = described_together(manifest.formats)
-    return front_matter(together, manifest) + re.sub(r"\n{3,}", "\n\n", body)
+    return _with_front_matter(manifest, body)
+
+
+def _with_front_matter(manifest: Manifest, body: str) -> str:
+    return front_matter(described_together(manifest.formats), manifest) + re.sub(r"\n{3,}", "\n\n", body)
+
+
+def _arm(manifest: Manifest) -> str:
+    counts, kind = manifest.counts, ARMS[manifest.arm.name]
+    is_woven = kind.rows is Rows.WOVEN
+    return ARM_TEXT.format(
+        name=manifest.arm.name,
+        treatment=kind.treatment,
+        source=kind.source,
+        options=options_of(manifest.arm),
+        counts=numbers_of_arm(counts),
+        edits=edits_of(counts),
+        verdicts=_verdicts(counts) if is_woven else "",
+        categories=_categories(counts) if is_woven else "",
+        writers=_writers(manifest),
+        rejected_rows=_reasons("input rows left out because", counts.rejected_rows),
+        recipe=_recipe(manifest),
+        reading=_reading(manifest.formats),
+        original=_removal(manifest.formats) if is_woven else way_back(manifest),
+        neutralised=_neutralised(counts),
+    )
 
 
 def render_folder_card(format_: Format, manifest: Manifest) -> str:

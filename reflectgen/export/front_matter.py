@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from reflectgen.export.arms.registry import ARMS, Rows
 from reflectgen.export.formats import Format
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.schema import schema_of
@@ -47,7 +48,7 @@ def front_matter(formats: Sequence[Format], manifest: Manifest, folder: Format |
             "configs:",
             *(line for format_ in formats for line in _config(format_, format_ is formats[0], manifest, folder)),
         ]
-        lines += ["dataset_info:", *(line for format_ in formats for line in _columns(format_))]
+        lines += ["dataset_info:", *(line for format_ in formats for line in _columns(format_, manifest))]
     return "\n".join([*lines, "---", ""])
 
 
@@ -76,9 +77,9 @@ def _digest(format_: Format, manifest: Manifest) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:32]
 
 
-def _columns(format_: Format) -> list[str]:
+def _columns(format_: Format, manifest: Manifest) -> list[str]:
     lines = [f"- config_name: {format_.folder}", "  features:"]
-    for column in schema_of(format_):
+    for column in schema_of(format_, edited=ARMS[manifest.arm.name].rows is Rows.EDITED):
         lines.append(f"  - name: {column.name}")
         if pa.types.is_list(column.type):
             lines.append("    list:")

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from pydantic import BaseModel, Field
 
-from reflectgen.export.record import WovenDocument
+from reflectgen.export.record import EditedDocument, EditKind, WovenDocument
 from reflectgen.reflection.form import FormOptions
 
 Span = tuple[int, int, "Kind"]
@@ -36,6 +36,13 @@ class Weights(BaseModel, frozen=True, extra="forbid"):
         return [self.text, self.reflection, self.end_of_text, self.prefix, self.prompt]
 
 
+_EDIT_KINDS = {
+    EditKind.PREFIX: Kind.PREFIX,
+    # Learnt like a reflection: SafeLM's decoding reads how likely the model finds its tag.
+    EditKind.TAG: Kind.REFLECTION,
+}
+
+
 def kinds_of(document: WovenDocument, form: FormOptions) -> list[Span]:
     """Return what was woven into a document: spans of `document.text` in code points, ascending, none of kind TEXT.
 
@@ -50,4 +57,7 @@ def kinds_of(document: WovenDocument, form: FormOptions) -> list[Span]:
             spans += (reflection.start, end, Kind.REFLECTION), (end, reflection.end, Kind.END_OF_TEXT)
         else:
             spans.append((reflection.start, end, Kind.REFLECTION))
+    # Documents of an ablation arm have edits or reflections, never both; what stands in a chunk's place is text.
+    if isinstance(document, EditedDocument):
+        spans += ((e.start, e.end, _EDIT_KINDS[e.kind]) for e in document.edits if e.kind in _EDIT_KINDS)
     return spans

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from reflectgen.errors import VerificationError
+from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.formats import Format
 from reflectgen.records import Provenance
 from reflectgen.reflection.form import FormOptions
@@ -35,7 +36,9 @@ class FileEntry(BaseModel, frozen=True, extra="forbid"):
 class Counts(BaseModel, frozen=True, extra="forbid"):
     """An export in numbers. Bytes are of the documents' texts in UTF-8, before and after weaving.
 
-    `num_neutralised` counts forged markers; those in reflections are among them.
+    `num_neutralised` counts forged markers; those in reflections are among them. An ablation arm may leave documents
+    out or write some again, and edit what it writes: those are counted by kind. Bytes are then of what is left of the
+    documents' own words.
     """
 
     num_documents_in: int
@@ -54,6 +57,9 @@ class Counts(BaseModel, frozen=True, extra="forbid"):
     categories: dict[str, int]
     roads: dict[str, int]
     provenances: dict[str, int]
+    num_left_out_documents: int = 0
+    num_repeated_documents: int = 0
+    edits: dict[str, int] = Field(default_factory=dict)
 
 
 class Manifest(BaseModel, frozen=True, extra="forbid"):
@@ -65,6 +71,7 @@ class Manifest(BaseModel, frozen=True, extra="forbid"):
     recipe: dict[str, Any]
     recipe_sha256: str
     form: FormOptions
+    arm: ArmOptions = ArmOptions()
     provenances: dict[str, list[dict[str, Any]]]
     counts: Counts
     num_shards: int
@@ -77,8 +84,9 @@ class Manifest(BaseModel, frozen=True, extra="forbid"):
     @model_validator(mode="after")
     def _balances(self) -> Self:
         counts = self.counts
-        if counts.num_documents_in != counts.num_documents + counts.num_rejected_rows:
-            there = f"{counts.num_documents} woven and {counts.num_rejected_rows} rejected"
+        num_seen = counts.num_documents - counts.num_repeated_documents + counts.num_left_out_documents
+        if counts.num_documents_in != num_seen + counts.num_rejected_rows:
+            there = f"{num_seen} woven and {counts.num_rejected_rows} rejected"
             raise ValueError(f"{counts.num_documents_in} documents in are not {there}")
         if counts.num_rejected_rows != sum(counts.rejected_rows.values()):
             raise ValueError(f"{counts.num_rejected_rows} rejected rows, but other numbers by reason")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from reflectgen.errors import VerificationError
+from reflectgen.export.arms.arm import Reflected, Rewritten
+from reflectgen.export.arms.options import ArmOptions
+from reflectgen.export.arms.registry import Arm
 from reflectgen.export.card import CARD_NAME, render_card, render_folder_card
 from reflectgen.export.formats import Format
 from reflectgen.export.front_matter import described_together
@@ -24,7 +27,7 @@ from reflectgen.export.manifest import (
     recipe_sha256,
     write_manifest,
 )
-from reflectgen.export.shard import Reflected, write_shard
+from reflectgen.export.shard import write_shard
 from reflectgen.export.tally import Tally
 from reflectgen.records import Provenance
 from reflectgen.reflection.form import FormOptions
@@ -57,8 +60,13 @@ def export_shards(
     formats: Sequence[Format],
     form: FormOptions,
     facts: ExportFacts,
+    arm: Arm | None = None,
+    rewrites: Callable[[int], Mapping[tuple[int, int], Rewritten]] | None = None,
 ) -> Manifest:
     """Write all shards, numbered from 0 and in order, in every format, and describe them.
+
+    With `arm` the documents are written as it has them, else woven. `rewrites` are those of a shard, for arms that
+    have a model write in chunks' places.
 
     An export that was interrupted has no manifest: it is cleared away and written again.
 
@@ -76,13 +84,15 @@ def export_shards(
     for number, documents in shards:
         if number != num_written:
             raise VerificationError(f"shard {num_written} of {num_shards} is missing from the export, got {number}")
-        entries, counted = write_shard(number, num_shards, documents, directory, formats, form)
+        entries, counted = write_shard(
+            number, num_shards, documents, directory, formats, form, arm, rewrites(number) if rewrites else None
+        )
         files += entries
         tally.merge(counted)
         num_written += 1
     if num_written != num_shards:
         raise VerificationError(f"shard {num_written} of {num_shards} is missing from the export")
-    manifest = _manifest(files, tally, num_shards, form, facts)
+    manifest = _manifest(files, tally, num_shards, form, facts, arm.options if arm else ArmOptions())
     _write_cards(directory, manifest)
     write_manifest(directory, manifest)
     return manifest
@@ -120,7 +130,9 @@ def _write_cards(directory: Path, manifest: Manifest) -> None:
             partial.write_text(card, encoding="utf-8")
 
 
-def _manifest(files: list[FileEntry], tally: Tally, num_shards: int, form: FormOptions, facts: ExportFacts) -> Manifest:
+def _manifest(
+    files: list[FileEntry], tally: Tally, num_shards: int, form: FormOptions, facts: ExportFacts, arm: ArmOptions
+) -> Manifest:
     counted = {
         **tally.counts(),
         "num_documents_in": facts.num_documents_in,
@@ -137,6 +149,7 @@ def _manifest(files: list[FileEntry], tally: Tally, num_shards: int, form: FormO
             recipe=facts.recipe,
             recipe_sha256=recipe_sha256(facts.recipe),
             form=form,
+            arm=arm,
             provenances=provenances_by_key(facts.provenances),
             counts=Counts.model_validate(counted),
             num_shards=num_shards,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from reflectgen.export.record import WovenDocument
+from reflectgen.export.record import EditedDocument, WovenDocument
+
+# What an arm did that its rows do not show: only who writes them can count it.
+NOT_IN_ROWS = frozenset(["num_left_out_documents", "num_repeated_documents"])
 
 
 @dataclass(slots=True)
@@ -22,9 +25,12 @@ class Tally:
     categories: Counter[str] = field(default_factory=Counter)
     roads: Counter[str] = field(default_factory=Counter)
     provenances: Counter[str] = field(default_factory=Counter)
+    num_left_out_documents: int = 0
+    num_repeated_documents: int = 0
+    edits: Counter[str] = field(default_factory=Counter)
 
     def add(self, original: str, woven: WovenDocument) -> None:
-        """Count a document, given with its original text."""
+        """Count a document, given with what it has of its original text."""
         self.num_documents += 1
         self.num_chunks += len(woven.reflections)
         self.num_bytes += len(original.encode())
@@ -36,6 +42,10 @@ class Tally:
             self.categories[reflection.category] += 1
             self.roads[reflection.road] += 1
             self.provenances[reflection.provenance] += 1
+        for edit in woven.edits if isinstance(woven, EditedDocument) else ():
+            self.edits[edit.kind] += 1
+            if edit.provenance:
+                self.provenances[edit.provenance] += 1
 
     def counts(self) -> dict[str, int | dict[str, int]]:
         """Return the fields as plain values, every group of counts by name in order."""

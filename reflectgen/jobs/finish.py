@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from reflectgen import __version__
-from reflectgen.errors import VerificationError
+from reflectgen.errors import RecipeError, VerificationError
+from reflectgen.export.arms.registry import Arm, Rows
+from reflectgen.export.arms.rewritten import KINDS, template_provenance
 from reflectgen.export.formats import Format
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.record import ChunkReflection
@@ -21,7 +23,7 @@ from reflectgen.export.run import ExportFacts, export_shards
 from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.folder import REJECTS
 from reflectgen.jobs.progress import Progress
-from reflectgen.records import Category, Document, Road, Verdict
+from reflectgen.records import Category, Document, Provenance, Road, Verdict
 from reflectgen.reflection.form import FormOptions
 from reflectgen.shards import read_documents, whole_file
 from reflectgen.store import Store, corpus, jobs, reflections
@@ -54,13 +56,21 @@ def export_job(
     formats: Sequence[Format],
     form: FormOptions,
     progress: Progress,
+    arm: Arm | None = None,
 ) -> Manifest:
     """Export a job whose every chunk has its reflection, from one steady view of the store: it pins one revision each.
 
+    With `arm` the documents are written as it has them, else woven.
+
     Raises:
+        RecipeError: the arm has no stand-off form, and that is asked for.
         OutputError: `directory` cannot be written.
         VerificationError: a chunk has no reflection, or the counts do not add up; no manifest is written then.
     """
+    if arm and arm.rows is not Rows.WOVEN and Format.STANDOFF in formats:
+        raise RecipeError(
+            f"arm {arm.options.name} has no reflections to stand beside a document; leave -f standoff out"
+        )
     restore_job(store, job.id, folder)
     with store.read() as connection:
         counts = count_job(connection, job.id)
@@ -68,7 +78,7 @@ def export_job(
         shards = corpus.shards(connection, job.id)
         facts = ExportFacts(
             recipe=job.recipe,
-            provenances=[known[number] for number in reflections.provenances_in_use(connection, job.id)],
+            provenances=[*(known[n] for n in reflections.provenances_in_use(connection, job.id)), *_templates(arm)],
             num_documents_in=counts.num_rows,
             rejected_rows=counts.rejected_rows,
             num_replies=counts.num_replies,
@@ -78,8 +88,31 @@ def export_job(
             created_at=datetime.now(UTC),
         )
         keys = {number: record.key for number, record in known.items()}
-        parts = ((s.number, _counted(reflected(connection, job.id, folder, s, keys), progress)) for s in shards)
-        return export_shards(parts, len(shards), directory, formats, form, facts)
+        parts = ((s.number, ReflectedShard(connection, job.id, folder, s, keys, progress)) for s in shards)
+        return export_shards(parts, len(shards), directory, formats, form, facts, arm)
+
+
+def _templates(arm: Arm | None) -> list[Provenance]:
+    return [template_provenance(KINDS[arm.options.name])] if arm and arm.options.name in KINDS else []
+
+
+@dataclass(slots=True)
+class ReflectedShard:
+    """A shard's documents with their reflections, which can be gone through again; they are counted the first time."""
+
+    connection: Connection
+    job_id: int
+    folder: Path
+    shard: corpus.Shard
+    keys: dict[int, str]
+    progress: Progress
+    was_read: bool = False
+
+    def __iter__(self) -> Iterator[Reflected]:
+        is_first, self.was_read = not self.was_read, True
+        for one in reflected(self.connection, self.job_id, self.folder, self.shard, self.keys):
+            self.progress.num_exported_documents += is_first
+            yield one
 
 
 def reflected(
@@ -121,9 +154,3 @@ def _chunk_reflection(row: Any, keys: dict[int, str]) -> ChunkReflection:
         road=_ROADS[road],
         provenance=keys[provenance_id],
     )
-
-
-def _counted(documents: Iterable[Reflected], progress: Progress) -> Iterator[Reflected]:
-    for document in documents:
-        progress.num_exported_documents += 1
-        yield document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reflectgen.export.kinds import Kind, Weights, kinds_of
+from reflectgen.export.record import Edit, EditedDocument, EditKind
 from reflectgen.export.weave import weave
 from reflectgen.records import Document, Verdict
 from reflectgen.reflection.form import FormOptions
@@ -19,6 +20,13 @@ def test_a_reflection_is_a_span_with_its_separator_and_an_end_of_text_one_of_its
         (" <think> Unsafe: Violent Crimes. It ends as ‹|endoftext|> </think>", Kind.REFLECTION),
         ("<|endoftext|>", Kind.END_OF_TEXT),
     ]
+
+
+def test_a_prefix_is_one_a_tag_is_learnt_like_a_reflection_and_what_replaces_a_chunk_is_text() -> None:
+    kinds = (EditKind.PREFIX, EditKind.TAG, EditKind.REWRITE, EditKind.REMOVED)
+    edits = tuple(Edit(2 * place, 2 * place + 2, place, place, kind, "x") for place, kind in enumerate(kinds))
+    document = EditedDocument("a", "P T good", (), (), "", "{}", edits)
+    assert kinds_of(document, FormOptions()) == [(0, 2, Kind.PREFIX), (2, 4, Kind.REFLECTION)]
 
 
 def test_every_kind_has_its_weight_at_its_own_place() -> None:
