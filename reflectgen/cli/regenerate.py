@@ -11,7 +11,7 @@ import typer
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
 from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
-from reflectgen.errors import RecipeError
+from reflectgen.errors import RecipeError, TeacherError
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
 from reflectgen.jobs.folder import existing_job, job_folder, salt_of
@@ -23,6 +23,7 @@ from reflectgen.jobs.run import Run
 from reflectgen.store import jobs, regenerations
 from reflectgen.store.counts import count_job
 
+HOW_TO_GO_ON = "the same command without --where goes on"
 KEPT = ("read", "chunks", "form", "formats")  # of the job's recipe, whatever the new one says
 
 
@@ -42,19 +43,45 @@ def regenerate(
 ) -> None:
     """Ask again about the chunks that --where selects; without it, go on with what was begun."""
     conditions = read_conditions(where or [])
+    with existing_job(folder) as (store, job), store.read() as connection:
+        num_chunks = regenerations.count(connection, job.id, conditions)
     if dry_run:
-        with existing_job(folder) as (store, job), store.read() as connection:
-            num_chunks = regenerations.count(connection, job.id, conditions)
         typer.echo(f"{num_chunks:,} chunks would be asked about again")
         return
+    if not conditions and job.state == "finished":
+        raise RecipeError(f"{folder} is finished: --where says about which of its chunks to ask again")
+    if not job.ingested:
+        raise RecipeError(f"{folder} has not read its input to the end: `reflectgen run` goes on with it")
+    if conditions and not num_chunks:
+        typer.echo(f"no chunk of {folder} is {' and '.join(where or [])}: nothing is asked about again")
+        return
     file = recipe_of(Models(recipe=recipe))
+    _refuse_unfit(file, Recipe.model_validate(job.recipe), is_given=recipe is not None)
     limits = Limits(max_cost, max_tokens_total)
     asyncio.run(_regenerate(folder, conditions, file, limits, quiet))
 
 
+def _refuse_unfit(file: RecipeFile, begun_with: Recipe, *, is_given: bool) -> None:
+    """Refuse a recipe that would put something else in the place of what was made.
+
+    Raises:
+        RecipeError: none was given, and the built-in guard and teacher would stand in for others; or only one of the
+            two recipes writes hints.
+    """
+    others = [
+        one["model"]
+        for one in (begun_with.teacher, begun_with.guard)
+        if one and not one["model"].startswith("builtin-")
+    ]
+    if others and not is_given:
+        raise RecipeError(f"the job was made with {others[0]}, whose address is not kept: give --recipe")
+    if (file.policy.mode == "hint") != (begun_with.form.style == "hint"):
+        raise RecipeError(
+            f"the job's mode is {begun_with.form.style} and the recipe's {file.policy.mode}: say the same"
+        )
+
+
 async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile, limits: Limits, quiet: bool) -> None:
-    with existing_job(folder):  # a wrong folder is said before a server is asked
-        pass
     async with open_roles(file, cache_salt=salt_of(folder)) as roles:
         spare_the_loop()
         refuse_limits_without_prices(limits, roles)
@@ -74,11 +101,15 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
                 job = jobs.latest(connection)
             assert job is not None
             task = Run(store, folder, recipe, roles, file.num_slots, limits=limits)
-            finished = await work_until_stopped(task, job, [], quiet)
+            try:
+                finished = await work_until_stopped(task, job, [], quiet)
+            except TeacherError as error:
+                error.add_note(f"the older reflections stand; {HOW_TO_GO_ON}")
+                raise
             with store.read() as connection:
                 counts = count_job(connection, job.id)
     if not finished:
-        raise typer.Exit(say_how_to_go_on(task, counts))
+        raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
     print_end(task, counts, [])
 
 

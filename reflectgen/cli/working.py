@@ -61,13 +61,13 @@ def spare_the_loop() -> None:
     sys.setswitchinterval(0.0005)
 
 
-def say_how_to_go_on(task: Run, counts: Counts) -> int:
-    """Say what a run that stopped early has done and how it goes on; return its exit code."""
+def say_how_to_go_on(task: Run, counts: Counts, again: str = "the same command goes on from there") -> int:
+    """Say what a run that stopped early has done and how it goes on, by `again`; return its exit code."""
     done = f"{counts.num_reflections:,} of {counts.num_chunks:,} chunks read so far have their reflection"
     if task.stopped_because:
-        typer.echo(f"stopped: {task.stopped_because}; {done}; raise the limit and run again to go on", err=True)
+        typer.echo(f"stopped: {task.stopped_because}; {done}; raise the limit: {again}", err=True)
         return LIMIT_REACHED
-    typer.echo(f"stopped: {done}; the same command goes on from there ({task.folder} keeps everything)", err=True)
+    typer.echo(f"stopped: {done}; {again} ({task.folder} keeps everything)", err=True)
     return STOPPED
 
 
