@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -15,7 +16,13 @@ from reflectgen.jobs.roles import keys_of
 from reflectgen.llm.completion import Completion, CompletionRequest
 from reflectgen.llm.endpoint import EndpointOptions
 from reflectgen.llm.features import ServerFeatures
+from reflectgen.llm.prompts import load_prompt
+from reflectgen.reflection.guards.formats import make_format
+from reflectgen.reflection.llm_guard import LLMGuardOptions
 from reflectgen.settings import Settings
+
+if TYPE_CHECKING:
+    from reflectgen.llm.transport import Transport
 
 ASKED_FOR = {"type": "object", "properties": {"colour": {"type": "string", "enum": ["green", "blue"]}}}
 SCHEMA = ASKED_FOR | {"required": ["colour"], "additionalProperties": False}
@@ -27,11 +34,20 @@ async def check_endpoints(file: RecipeFile, settings: Settings) -> AsyncIterator
     keys = keys_of(file, settings, os.environ)
     for name, options in file.endpoints.items():
         if name in keys and options.transport != "vllm":
-            async for finding in _check(name, options, keys[name]):
+            async for finding in _check(name, options, keys[name], _own_form(file, name)):
                 yield finding
 
 
-async def _check(name: str, options: EndpointOptions, key: SecretStr | None) -> AsyncIterator[Finding]:
+def _own_form(file: RecipeFile, name: str) -> LLMGuardOptions | None:
+    """Return the guard's options where the endpoint is a guard and nothing else, of a form that is no JSON of ours."""
+    roles = [role for role, names in file.uses() if name in names]
+    guard = file.guard.options("any")
+    return guard if roles == ["guard"] and guard.format != "generic" else None
+
+
+async def _check(
+    name: str, options: EndpointOptions, key: SecretStr | None, guard: LLMGuardOptions | None
+) -> AsyncIterator[Finding]:
     from reflectgen.llm.transport import open_transport  # the HTTP client is slow to import
 
     what = f"endpoint {name}"
@@ -46,11 +62,15 @@ async def _check(name: str, options: EndpointOptions, key: SecretStr | None) -> 
         if features.models:
             yield _described(what, transport.endpoint, features, model)
         began = time.perf_counter()
-        completion = await transport.complete(_question(model))
+        completion = await _answer(transport, model, guard)
         seconds = time.perf_counter() - began
         if not features.models:  # only now is it known that anything serves there
             yield _described(what, transport.endpoint, features, model)
-        yield _structured(what, completion, seconds)
+        answered = f"answered in {seconds * 1000:,.0f} ms"
+        if guard is not None:
+            yield Finding(what, True, f"{answered}; as {guard.format} it is asked for no JSON")
+        elif completion is not None:
+            yield _structured(what, completion, answered)
     except TeacherError as error:
         yield Finding(what, False, str(error))
     finally:
@@ -68,14 +88,28 @@ def _described(what: str, address: str, features: ServerFeatures, model: str) ->
     return Finding(what, True, "; ".join(said))
 
 
+async def _answer(transport: Transport, model: str, guard: LLMGuardOptions | None) -> Completion | None:
+    """Ask what the endpoint will be asked; a guard's own form is looked at when the guard is."""
+    if guard is None:
+        return await transport.complete(_question(model))
+    if guard.format == "classifier":
+        await transport.classify([QUESTION], model)
+        return None
+    prompt = load_prompt(guard.prompt) if guard.prompt else None
+    asked = make_format(guard.format, guard.classes).questions(QUESTION, prompt)[0]
+    extra = {**guard.extra, **asked.extra}
+    return await transport.complete(
+        CompletionRequest(asked.messages, model, seed=0, temperature=0.0, max_tokens=guard.max_tokens, extra=extra)
+    )
+
+
 def _question(model: str) -> CompletionRequest:
     message = {"role": "user", "content": QUESTION}
     return CompletionRequest((message,), model, seed=0, temperature=0.0, max_tokens=40, json_schema=SCHEMA)
 
 
-def _structured(what: str, completion: Completion, seconds: float) -> Finding:
+def _structured(what: str, completion: Completion, answered: str) -> Finding:
     keeps = completion.text.strip().startswith("{") and '"colour"' in completion.text
-    answered = f"answered in {seconds * 1000:,.0f} ms"
     if keeps:
         return Finding(what, True, f"{answered} and keeps to a JSON schema")
     return Finding(what, False, f"{answered}, but not by the JSON schema: {completion.text[:60]!r}")

@@ -73,7 +73,7 @@ class RecipeFile(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _endpoints_are_there(self) -> Self:
-        for role, names in self._uses():
+        for role, names in self.uses():
             if BUILTIN in names:
                 if role == "judge" or len(names) > 1:
                     raise ValueError(f"{role}: builtin stands alone, and is a guard or a teacher")
@@ -108,7 +108,8 @@ class RecipeFile(BaseModel, extra="forbid", frozen=True):
         names = [name for name in (*self.guard.use, *self.teacher.use) if name != BUILTIN]
         return sum(self.endpoints[name].concurrency for name in names) or 1
 
-    def _uses(self) -> Iterator[tuple[str, list[str]]]:
+    def uses(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each role with the names of the endpoints that it uses."""
         yield "guard", self.guard.use
         yield "teacher", self.teacher.use
         for names in self.teacher.fallbacks:
