@@ -52,7 +52,7 @@ async def connected():
 def test_every_reply_is_a_reflection_or_was_cut_off():
     async def go():
         async with connected() as (_, model, name):
-            teacher = OpenAITeacher(model, TeacherOptions(model=name))
+            teacher = OpenAITeacher(model, TeacherOptions(model=name, max_tokens=120))
             return await asyncio.gather(*[teacher.reflect(chunk, LABEL, 0) for chunk in CHUNKS])
 
     for reply in asyncio.run(go()):
