@@ -22,6 +22,7 @@ from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import jobs, regenerations
 from reflectgen.store.counts import count_job
+from reflectgen.store.usage import usage_of
 
 HOW_TO_GO_ON = "the same command without --where goes on"
 KEPT = ("read", "chunks", "form", "formats")  # of the job's recipe, whatever the new one says
@@ -107,10 +108,10 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
                 error.add_note(f"the older reflections stand; {HOW_TO_GO_ON}")
                 raise
             with store.read() as connection:
-                counts = count_job(connection, job.id)
+                counts, used = count_job(connection, job.id), usage_of(connection, job.id)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
-    print_end(task, counts, [])
+    print_end(task, counts, used, [])
 
 
 def _refuse_another_recipe(job: jobs.Job, recipe: Recipe) -> None:

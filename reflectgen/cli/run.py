@@ -26,6 +26,7 @@ from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import Store, jobs
 from reflectgen.store.counts import count_job
+from reflectgen.store.usage import usage_of
 
 KEEPS = "the job keeps what it read, and another --out reads afresh"
 
@@ -118,13 +119,13 @@ async def _run(
                 error.add_note(how_to_go_on(task))
                 raise
             with store.read() as connection:
-                counts = count_job(connection, job.id)
+                counts, used = count_job(connection, job.id), usage_of(connection, job.id)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts))
     if as_json:
         typer.echo(json.dumps({"out": str(out), "skipped_files": skipped, **counts.to_json()}))
     else:
-        print_end(task, counts, skipped)
+        print_end(task, counts, used, skipped)
 
 
 def _find(inputs: list[str], store: Store) -> tuple[list[Source] | None, list[str]]:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from reflectgen.cli import options as o
-from reflectgen.cli.summary import print_summary
+from reflectgen.cli.summary import print_summary, print_usage
 from reflectgen.jobs.folder import EXPORT, existing_job
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.store.counts import count_job
@@ -31,6 +31,4 @@ def stats(
     state = "finished" if job.state == "finished" else "not finished; `reflectgen run` with the same options goes on"
     console.print(f"{folder}: {state}", style="bold", markup=False)
     print_summary(console, counts, Recipe.model_validate(job.recipe), folder / EXPORT)
-    for one in used:
-        tokens = f"{one.prompt_tokens:,} tokens in prompts, {one.completion_tokens:,} in answers"
-        console.print(f"{'used':<14}{one.role} at {one.endpoint}: {one.num_calls:,} calls, {tokens}", markup=False)
+    print_usage(console, used)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from reflectgen.cli.display import VERDICT_STYLES
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.store.counts import Counts
+from reflectgen.store.usage import Usage
 
 ROADS = {
     "teacher": "accepted at the first answer",
@@ -26,6 +27,13 @@ def print_summary(console: Console, counts: Counts, recipe: Recipe, export: Path
     """Print what went in, what came of it, and which road each chunk took."""
     for name, value in (*_lines(counts), *_roles(recipe), *_neutralised(export)):
         console.print(f"{name:<14}{value}", soft_wrap=True)
+
+
+def print_usage(console: Console, used: Iterable[Usage]) -> None:
+    """Print what was used of each endpoint, in all runs of the job."""
+    for one in used:
+        tokens = f"{one.prompt_tokens:,} tokens in prompts, {one.completion_tokens:,} in answers"
+        console.print(f"{'used':<14}{one.role} at {one.endpoint}: {one.num_calls:,} calls, {tokens}", markup=False)
 
 
 def _neutralised(export: Path) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from reflectgen.jobs.budget import Limits
+from reflectgen.jobs.folder import job_folder
 from reflectgen.records import Category, Label, Verdict
 from reflectgen.reflection.cascade import CascadeOptions
 from reflectgen.shards import read_documents
+from reflectgen.store.browse import answers_of
 from tests.jobs.worlds import FixedGuard, good_reply, run_here, scripted_teacher, write_corpus
 
 UNSAFE = Label(Verdict.UNSAFE, Category.HATE, 0.9)
@@ -100,3 +102,13 @@ def test_no_export_is_written_by_a_run_that_met_a_limit(corpus, tmp_path):
     run_here(corpus, tmp_path / "out", FixedGuard(), teacher, limits=Limits(stop_after_accepted=4))
     assert not (tmp_path / "out" / "export").exists()
     assert len(list(read_documents(next((tmp_path / "out" / "corpus").glob("*.parquet"))))) == 10
+
+
+def test_a_label_is_kept_with_the_guards_own_words_the_mapped_category_and_the_score(corpus, tmp_path):
+    said = Label(Verdict.CONTROVERSIAL, Category.PRIVACY, 0.37, "Controversial: PII, Unethical Acts")
+    teacher, _ = scripted_teacher(rationale_for)
+    run_here(corpus, tmp_path / "out", FixedGuard({"s3": said}), teacher)
+    with job_folder(tmp_path / "out") as store, store.read() as connection:
+        (row,) = (one for one in answers_of(connection, 1, 0, 3) if not one.reason)
+    label = (row.guard_verdict, row.guard_category, row.guard_score, row.guard_native)
+    assert label == ("controversial", "privacy", 0.37, "Controversial: PII, Unethical Acts")
