@@ -1,0 +1,1 @@
+"""Reading a model's reflections as it writes, and acting on them."""
