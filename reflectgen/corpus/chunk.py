@@ -1,16 +1,17 @@
-"""The two chunkers: at most so many words, or at most so many tokens of a tokenizer.
+"""The chunkers: at most so many words, at most so many tokens of a tokenizer, or one line each.
 
-Both cut at the same boundaries and lose nothing: a document's chunks, joined, are the document.
+None loses anything: a document's chunks, joined, are the document. The first two cut at the same boundaries.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from reflectgen.corpus import unicode_properties
 from reflectgen.corpus.cutting import RULES, cut
+from reflectgen.corpus.line_chunk import LineChunker
 from reflectgen.corpus.token_chunk import TokenChunker
 from reflectgen.corpus.unicode_breaks import Breaks, Offsets
 from reflectgen.errors import InputError
@@ -29,11 +30,21 @@ class Chunker(Protocol):
 
 
 class ChunkOptions(BaseModel, extra="forbid", frozen=True):
-    """How long a chunk may be: in words, or in tokens of `tokenizer`, a tokenizer.json or a folder with one."""
+    """How long a chunk may be: in words, or in tokens of `tokenizer`, a tokenizer.json or a folder with one.
+
+    With `chunk_lines` every line is a chunk, however long.
+    """
 
     chunk_words: int = Field(default=100, ge=10, le=2000)
     chunk_tokens: int | None = Field(default=None, ge=16, le=8192)
     tokenizer: str | None = None
+    chunk_lines: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `chunk_lines` out where it is off, so that the recipes of earlier jobs stay what they were."""
+        dumped: dict[str, Any] = dump(self)
+        return dumped if self.chunk_lines else {k: v for k, v in dumped.items() if k != "chunk_lines"}
 
 
 class WordChunker:
@@ -62,6 +73,8 @@ def make_chunker(options: ChunkOptions) -> Chunker:
     Raises:
         InputError: there is no tokenizer, or it cannot be read.
     """
+    if options.chunk_lines:
+        return LineChunker()
     if options.chunk_tokens is None:
         return WordChunker(options.chunk_words)
     if options.tokenizer is None:
