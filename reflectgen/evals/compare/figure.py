@@ -29,7 +29,7 @@ def no_data(n: int = 0) -> Figure:
     return Figure(None, n)
 
 
-def wilson(hits: float, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: float) -> tuple[float, float]:
     """Return the interval of a share of `hits` among `n`, at least 1; it holds the share itself, also at 0 and 1."""
     share = hits / n
     centre = share + Z * Z / (2 * n)

@@ -1,0 +1,104 @@
+"""The arms: what each takes from the world's text, how reflections are woven in, and what its SFT holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reflectgen.evals.medsafetyworld.statements import Statement, written_documents
+from reflectgen.evals.medsafetyworld.templates import Direction
+from reflectgen.evals.medsafetyworld.world import World
+from reflectgen.records import Document
+
+
+class Text(StrEnum):
+    """What is kept of all that is written about a world."""
+
+    ALL = "all"
+    FILTERED = "filtered"  # nothing harmful
+    FILTERED_PLUS = "filtered-plus"  # nothing either that names an unsafe outcome
+    REWRITTEN = "rewritten"  # a warning in place of everything harmful
+    HELD_IN = "held-in"  # of what is harmful only that about seen outcomes
+
+
+class Woven(StrEnum):
+    """What is woven into the text; the names are those of `reflectgen export --arm`."""
+
+    RAW = "raw"
+    SRP = "srp"
+    PREFIX = "prefix"
+    RANDOM_TAG = "random-tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """`control` is the arm that differs in its reflections alone; `noise` is the guard's share of errors."""
+
+    name: str
+    text: Text
+    woven: Woven = Woven.RAW
+    sft_reflects: bool = False
+    noise: float = 0.0
+    control: str = ""
+
+    @property
+    def job(self) -> str:
+        """The name of the job whose corpus and reflections this arm is cut from; arms share it."""
+        return f"{self.text}-noise-{round(100 * self.noise)}" if self.noise else self.text
+
+
+ARMS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm("baseline", Text.ALL),
+        Arm("filtering", Text.FILTERED),
+        Arm("filtering-plus", Text.FILTERED_PLUS),
+        Arm("rewrite", Text.REWRITTEN),
+        Arm("srp-strict", Text.FILTERED, Woven.SRP, sft_reflects=True, control="filtering"),
+        Arm("held-in", Text.HELD_IN),
+        Arm("srp-held-in", Text.HELD_IN, Woven.SRP, sft_reflects=True, control="held-in"),
+        Arm("sft-only", Text.FILTERED, sft_reflects=True, control="filtering"),
+        Arm("sft-only-held-in", Text.HELD_IN, sft_reflects=True, control="held-in"),
+        Arm("pretraining-only", Text.HELD_IN, Woven.SRP, control="held-in"),
+        Arm("prefix", Text.HELD_IN, Woven.PREFIX, control="held-in"),
+        Arm("random-tag", Text.HELD_IN, Woven.RANDOM_TAG, control="held-in"),
+        *(
+            Arm(f"noise-{percent}", Text.HELD_IN, Woven.SRP, True, percent / 100, control="srp-held-in")
+            for percent in (5, 10, 20)
+        ),
+    )
+}
+MAIN_ARMS = ("baseline", "filtering", "filtering-plus", "rewrite", "srp-strict", "srp-held-in", "held-in")
+
+
+def documents(world: World, text: Text) -> Iterator[Document]:
+    """Yield an arm's documents: a statement a line, or two where its heading stands alone.
+
+    Documents and statements come in the same order for every `text`, which only leaves out or puts in place. The
+    metadata names the class of each statement, such as `reverse-unsafe`.
+    """
+    for number, written in enumerate(written_documents(world)):
+        kept = [statement for statement in written if keeps(world, text, statement)]
+        if kept:
+            classes = [class_of(statement) for statement in kept]
+            lines = "\n".join(statement.text for statement in kept)
+            yield Document(f"{number:07d}", lines, json.dumps({"classes": classes}))
+
+
+def keeps(world: World, text: Text, statement: Statement) -> bool:
+    """Whether an arm's text holds a statement."""
+    if statement.direction is Direction.WARNING:
+        return text is Text.REWRITTEN
+    if text is Text.ALL:
+        return True
+    if text is Text.FILTERED_PLUS:
+        return not statement.unsafe
+    if text is Text.HELD_IN:
+        return not statement.is_harmful or statement.edge.effect in world.seen
+    return not statement.is_harmful
+
+
+def class_of(statement: Statement) -> str:
+    return f"{statement.direction}-{'unsafe' if statement.unsafe else 'safe'}"
