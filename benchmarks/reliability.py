@@ -5,7 +5,8 @@
 Each fault meets a job of its own, 64 questions in flight, 20 ms an answer. `wasted` are requests that failed or hung,
 and answers that were not kept; `repeats` are questions that the server answered word for word before. A fault in every
 N requests is one that a repetition of the request does not meet. One outage begins with the job, another midway in one
-of four times as many chunks: that one costs the calls in flight and some knocks, however long the job.
+of twice as many chunks: that one costs the calls in flight and some knocks, however long the job. `--only PART` runs
+the faults whose names hold PART, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,22 @@ FAULTS: dict[str, tuple[str, ...]] = {
 }
 KILLED = "SIGKILL at 1/2 and 3/4"
 MIDWAY = "25 s outage midway"  # of a job that is long enough to be under way by then
-MIDWAY_OPTIONS, MIDWAY_TIMES = ("--outage", "2.5,25"), 4
+MIDWAY_OPTIONS, MIDWAY_TIMES = ("--outage", "1.5,25"), 2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    texts: Path
+    num_chunks: int
+    batch: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job. `num_without` chunks have no reflection or a null one, `num_double` more than one."""
+    """What became of a job. `num_without` chunks have no reflection or a null one, `num_double` more than one.
+
+    `prompts_before` were answered before the first that failed; all of them, where none did.
+    """
 
     seconds: float
     posts: int
@@ -66,12 +78,14 @@ class Outcome:
     num_without: int
     num_double: int
     balanced: bool
+    prompts_before: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=1000)
-    num_chunks = parser.parse_args().chunks
+    parser.add_argument("--only", default="")
+    num_chunks, only = parser.parse_args().chunks, parser.parse_args().only
     if not (TOOLS / "stub_openai.py").is_file():
         print(f"skipped: the stand-in server is not at {TOOLS}")
         return
@@ -79,16 +93,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="reflectgen-bench-") as name:
         texts = write_texts(Path(name) / "texts.jsonl", num_chunks)
         many = write_texts(Path(name) / "many.jsonl", MIDWAY_TIMES * num_chunks)
-        for batch in (True, False):
-            way = "batch" if batch else "single"
-            for fault, options in FAULTS.items():
-                with stub_server(*options) as stub:
-                    outcomes[f"{way}, {fault}"] = meet(stub, texts, Path(name), num_chunks, batch, kill_at=())
-            with stub_server(*MIDWAY_OPTIONS) as stub:
-                num_many = MIDWAY_TIMES * num_chunks
-                outcomes[f"{way}, {MIDWAY}"] = meet(stub, many, Path(name), num_many, batch, kill_at=())
-            with stub_server() as stub:
-                outcomes[f"{way}, {KILLED}"] = meet(stub, texts, Path(name), num_chunks, batch, kill_at=(0.5, 0.75))
+        for way, fault in product(("batch", "single"), (*FAULTS, MIDWAY, KILLED)):
+            case = f"{way}, {fault}"
+            if only not in case:
+                continue
+            long = fault == MIDWAY
+            kill_at = (0.5, 0.75) if fault == KILLED else ()
+            with stub_server(*FAULTS.get(fault, MIDWAY_OPTIONS if long else ())) as stub:
+                job = Job(many if long else texts, num_chunks * (MIDWAY_TIMES if long else 1), way == "batch")
+                outcomes[case] = meet(stub, job, Path(name), kill_at)
+            if long and not 0.1 < outcomes[case].prompts_before / job.num_chunks < 0.9:
+                sys.exit(f"the outage was not midway: it began after {outcomes[case].prompts_before} answers")
+            if only:
+                print(case, outcomes[case], flush=True)
+    if only:
+        return
     figures: dict[str, Figure] = {
         f"{case}: {name}": value for case, outcome in outcomes.items() for name, value in asdict(outcome).items()
     }
@@ -110,22 +129,24 @@ def bars(outcomes: dict[str, Outcome], num_chunks: int) -> Iterator[Bar]:
         yield Bar(f"{way}: questions repeated after two kills, a kill", repeats / 2, "<=", CONCURRENCY)
 
 
-def meet(stub: Stub, texts: Path, folder: Path, num_chunks: int, batch: bool, kill_at: tuple[float, ...]) -> Outcome:
+def meet(stub: Stub, job: Job, folder: Path, kill_at: tuple[float, ...]) -> Outcome:
     """Run a job to its end, killed and started again when the server has answered these shares of the chunks."""
     stub.reset()
     recipe = folder / "recipe.toml"
-    recipe.write_text(RECIPE.format(url=stub.url, batch=str(batch).lower()), encoding="utf-8")
+    recipe.write_text(RECIPE.format(url=stub.url, batch=str(job.batch).lower()), encoding="utf-8")
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder) as name:
         out = Path(name) / "job"
-        command = [*REFLECTGEN, "run", str(texts), "--out", str(out), "--recipe", str(recipe)]
+        command = [*REFLECTGEN, "run", str(job.texts), "--out", str(out), "--recipe", str(recipe)]
         command += ["--chunk-words", "200", "--json", "--quiet"]
         for share in kill_at:
-            kill_when(stub, command, share * num_chunks)
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(f"the job ended with {done.returncode}")
-        counts = json.loads(done.stdout)
+            kill_when(stub, command, share * job.num_chunks)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        prompts_before = prompts_before_failure(stub, process)
+        printed, _ = process.communicate()
+        if process.returncode:
+            sys.exit(f"the job ended with {process.returncode}")
+        counts = json.loads(printed)
         without, double = look(out)
     stats = stub.stats
     num_kept = counts["num_replies"] - counts["num_reused"]
@@ -138,7 +159,18 @@ def meet(stub: Stub, texts: Path, folder: Path, num_chunks: int, batch: bool, ki
         num_without=without,
         num_double=double,
         balanced=counts["balanced"],
+        prompts_before=prompts_before,
     )
+
+
+def prompts_before_failure(stub: Stub, process: subprocess.Popen[str]) -> int:
+    """Wait for the server's first failure or the end of the job, and return how many answers there were by then."""
+    while process.poll() is None:
+        stats = stub.stats
+        if stats["failed"]:
+            return stats["prompts"]
+        time.sleep(0.02)
+    return stub.stats["prompts"]
 
 
 def kill_when(stub: Stub, command: list[str], num_prompts: float) -> None:
