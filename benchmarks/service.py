@@ -140,10 +140,10 @@ def cpu_seconds(here: Fleet) -> dict[str, float]:
         "postgres": [here.postgres.process_id],
         "redis": [here.redis.process_id],
     }
-    return {part: sum(_cpu_of_tree(pid) for pid in pids) for part, pids in roots.items()}
+    return {part: sum(cpu_of_tree(pid) for pid in pids) for part, pids in roots.items()}
 
 
-def _cpu_of_tree(pid: int) -> float:
+def cpu_of_tree(pid: int) -> float:
     """Return the CPU seconds of a process, those of its children that ended included, and of all below it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -151,7 +151,7 @@ def _cpu_of_tree(pid: int) -> float:
     except OSError:
         return 0.0
     own = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-    return own + sum(_cpu_of_tree(int(child)) for child in children)
+    return own + sum(cpu_of_tree(int(child)) for child in children)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from reflectgen import __version__
 from reflectgen.api.access import KeyRing
+from reflectgen.api.lately import Lately
 from reflectgen.api.limiting import Limiter
 from reflectgen.api.metrics import Metrics
 from reflectgen.api.problems import ProblemView, answer_problems
@@ -21,7 +22,6 @@ from reflectgen.api.schemas import CorpusReference
 from reflectgen.api.service import Service
 from reflectgen.api.surround import Surround
 from reflectgen.api.texts import Texts
-from reflectgen.api.views import Shown
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import read_registry
 from reflectgen.settings import ServiceSettings
@@ -63,7 +63,7 @@ def create_app(settings: ServiceSettings, store: Store, queue: Queue) -> FastAPI
         limiter=Limiter(settings.requests_per_minute, settings.redis_url),
         metrics=metrics,
         texts=Texts(),
-        shown=Shown(),
+        lately=Lately(),
     )
     answer_problems(app)
     for room in (corpora, jobs, events, reflections, exports, offers, health):

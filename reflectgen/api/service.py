@@ -9,10 +9,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from reflectgen.api.access import KeyRing
+from reflectgen.api.lately import Lately
 from reflectgen.api.limiting import Limiter
 from reflectgen.api.metrics import Metrics
 from reflectgen.api.texts import Texts
-from reflectgen.api.views import Shown
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import Registry
 from reflectgen.settings import ServiceSettings
@@ -29,7 +29,7 @@ class Service:
     limiter: Limiter
     metrics: Metrics
     texts: Texts
-    shown: Shown
+    lately: Lately
 
     def job_folder(self, public_id: str) -> Path:
         return self.settings.data / "jobs" / public_id

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
+import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reflectgen.api import problems
 from reflectgen.api.metrics import Metrics
 
+MAX_WAITING = (
+    100  # requests that wait for a thread; whoever comes then is told to come again, and costs next to nothing
+)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _log = structlog.get_logger("reflectgen.api")
 
@@ -24,6 +28,11 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
 }
+_NEVER_REFUSED = ("/healthz", "/metrics")  # a service that has too much to do is not a dead one
+
+
+def _is_overrun() -> bool:
+    return anyio.to_thread.current_default_thread_limiter().statistics().tasks_waiting >= MAX_WAITING
 
 
 class Surround:
@@ -54,11 +63,15 @@ class Surround:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                if self._is_known(Headers(scope=scope).get("host", "")):
-                    await self._app(scope, receive, send_on)
-                else:
+                if not self._is_known(Headers(scope=scope).get("host", "")):
                     refusal = problems.response(400, "this host name is not served here")
                     await refusal(scope, receive, send_on)
+                elif scope["path"] not in _NEVER_REFUSED and _is_overrun():
+                    said = "too many requests are waiting here; send it again in a moment"
+                    refusal = problems.response(503, said, headers={"Retry-After": "1"})
+                    await refusal(scope, receive, send_on)
+                else:
+                    await self._app(scope, receive, send_on)
             finally:
                 self._note(scope, status, answered_after or time.perf_counter() - began, state.get("key_id"))
 

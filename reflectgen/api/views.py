@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,35 +19,15 @@ from reflectgen.store.jobs import Job
 from reflectgen.store.pages import Figures
 from reflectgen.store.reviews import Place, Review
 
-SHOWN_SECONDS = 1.0  # for so long a job is not looked at again
 _TIMES = {"completed": "completed_at", "failed": "failed_at", "paused": "paused_at", "reviewing": "finalizing_at"}
 
 
-class Shown:
-    """Shows jobs; what was shown a moment ago is shown again, so that who polls does not hold up who works."""
-
-    def __init__(self, seconds: float = SHOWN_SECONDS) -> None:
-        self.seconds = seconds
-        self._known: dict[int, tuple[float, s.JobView]] = {}
-
-    def jobs(self, connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
-        now = time.monotonic()
-        self._known = {key: known for key, known in self._known.items() if now - known[0] < self.seconds}
-        unknown = [job for job in found if job.id not in self._known]
-        fresh = {job.id: view for job, view in zip(unknown, _jobs(connection, unknown), strict=True)}
-        views = [fresh[job.id] if job.id in fresh else self._known[job.id][1] for job in found]
-        self._known |= {key: (now, view) for key, view in fresh.items()}
-        return views
-
-    def job(self, connection: Connection, job: Job) -> s.JobView:
-        return self.jobs(connection, [job])[0]
-
-    def forget(self) -> None:
-        """Look afresh: something was just changed."""
-        self._known = {}
+def job_view(connection: Connection, job: Job) -> s.JobView:
+    return job_views(connection, [job])[0]
 
 
-def _jobs(connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
+def job_views(connection: Connection, found: Sequence[Job]) -> list[s.JobView]:
+    """Return several jobs as people see them, in hardly more queries than for one."""
     if not found:
         return []
     ids = [job.id for job in found]

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from reflectgen.store.tables import event, job
 
+AT_A_TIME = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -30,7 +32,7 @@ def add(connection: Connection, job_id: int, kind: str, body: Mapping[str, Any],
     return number
 
 
-def after(connection: Connection, job_id: int, number: int, limit: int = 100) -> list[Event]:
+def after(connection: Connection, job_id: int, number: int, limit: int = AT_A_TIME) -> list[Event]:
     """Return the events that follow `number`, oldest first."""
     query = select(event).where(event.c.job_id == job_id, event.c.number > number)
     rows = connection.execute(query.order_by(event.c.number).limit(limit))

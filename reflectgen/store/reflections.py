@@ -209,6 +209,7 @@ def with_requests(connection: Connection, job_id: int, keys: Collection[bytes]) 
     return {row.request_key: dict(row._mapping) for row in connection.execute(query)}
 
 
+@cache  # it is built anew for every query otherwise, which takes longer than a page's query
 def is_current() -> ColumnElement[bool]:
     """The accepted row of the highest revision: what a chunk's reflection is."""
     later = reflection.alias("later")

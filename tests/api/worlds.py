@@ -82,7 +82,7 @@ def world(data: Path, store: Store | None = None, **settings: Any) -> Iterator[W
     queue = Bells()
     with store or Store(data / "reflectgen.sqlite") as opened:
         app = create_app(wanted, opened, queue)
-        app.state.service.shown.seconds = 0.0  # tests change the database behind the application's back
+        app.state.service.lately.seconds = 0.0  # tests change the database behind the application's back
         yield World(wanted, opened, queue, app)
 
 

@@ -23,7 +23,7 @@ from reflectgen.jobs.registry import read_registry
 from reflectgen.jobs.request import JobRequest
 from reflectgen.jobs.service import status_of, submit
 from reflectgen.settings import read_service_settings
-from reflectgen.store import Store, jobs, keys
+from reflectgen.store import Store, jobs, keys, pages
 from reflectgen.store.counts import count_job
 from reflectgen.store.tables import corpus
 from tests.servers import PostgresServer, RedisServer, free_port
@@ -153,6 +153,12 @@ class Fleet:
             job = jobs.find(connection, job_id)
             assert job is not None
             return job.id, count_job(connection, job.id).num_chunks
+
+    def num_settled(self, job_id: str) -> int:
+        """Return how many chunks of a job have their reflection."""
+        number, _ = self.number_of(job_id)
+        with self.store.read() as connection:
+            return pages.figures_of(connection, [number])[number].num_settled
 
     def status(self, job_id: str) -> str:
         with self.store.read() as connection:

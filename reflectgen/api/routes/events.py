@@ -46,7 +46,7 @@ async def follow_job(
             number = one.number
             data = event_body(one.body) | {"job": public_id, "at": one.created_at}
             yield ServerSentEvent(data=data, event=one.kind, id=str(one.number), retry=RETRY_MS)
-        if not news:
+        if len(news) < events.AT_A_TIME:
             if not follow or status is None or status in ENDED:
                 return
             await asyncio.sleep(POLL_SECONDS)

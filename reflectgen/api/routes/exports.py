@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Response
 from fastapi import Path as InPath
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
@@ -40,6 +40,7 @@ def request_export(here: Here, key: Submitter, job_id: JobId, wanted: s.ExportRe
         found(pages.find_job(connection, job_id, owner_of(key)), job_id)
     try:
         public_id = service.request_export(here.store, here.queue, job_id, wanted.formats, wanted.form)
+        here.lately.forget()
     except InputError as error:
         raise Problem(404, str(error)) from error
     except RecipeError as error:
@@ -49,23 +50,31 @@ def request_export(here: Here, key: Submitter, job_id: JobId, wanted: s.ExportRe
         return _shown(here, connection, job, [_export(connection, job, public_id)])[0]
 
 
-@router.get("/{job_id}/exports", responses=documented(401, 403, 404, 429))
-def list_exports(here: Here, key: Reader, job_id: JobId) -> s.Page[s.ExportView]:
+@router.get("/{job_id}/exports", response_model=s.Page[s.ExportView], responses=documented(401, 403, 404, 429))
+async def list_exports(here: Here, key: Reader, job_id: JobId) -> Response:
     """List a job's exports in the order in which they were asked for."""
-    with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-        shown = _shown(here, connection, job, exports.of_job(connection, job.id))
-    return s.Page(
-        data=shown, first_id=shown[0].id if shown else None, last_id=shown[-1].id if shown else None, has_more=False
-    )
+
+    def look() -> s.Page[s.ExportView]:
+        with here.store.read() as connection:
+            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            shown = _shown(here, connection, job, exports.of_job(connection, job.id))
+        return s.Page(
+            data=shown, first_id=shown[0].id if shown else None, last_id=shown[-1].id if shown else None, has_more=False
+        )
+
+    return await here.lately.answer(key, ("exports", job_id), look)
 
 
-@router.get("/{job_id}/exports/{export_id}", responses=documented(401, 403, 404, 429))
-def get_export(here: Here, key: Reader, job_id: JobId, export_id: ExportId) -> s.ExportView:
+@router.get("/{job_id}/exports/{export_id}", response_model=s.ExportView, responses=documented(401, 403, 404, 429))
+async def get_export(here: Here, key: Reader, job_id: JobId, export_id: ExportId) -> Response:
     """Show an export and its files."""
-    with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-        return _shown(here, connection, job, [_export(connection, job, export_id)])[0]
+
+    def look() -> s.ExportView:
+        with here.store.read() as connection:
+            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            return _shown(here, connection, job, [_export(connection, job, export_id)])[0]
+
+    return await here.lately.answer(key, ("export", job_id, export_id), look)
 
 
 @router.get(

@@ -18,6 +18,7 @@ from reflectgen.api.access import Reader, Submitter, owner_of
 from reflectgen.api.bodies import JSONRoute
 from reflectgen.api.problems import Problem, documented, without_addresses
 from reflectgen.api.service import Here, Service
+from reflectgen.api.views import job_view, job_views
 from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs import service
 from reflectgen.jobs.request import JobRequest
@@ -60,31 +61,26 @@ def submit_job(
     return s.JobView.model_validate_json(replayed)
 
 
-@router.get("", responses=documented(401, 403, 404, 429))
-def list_jobs(
+@router.get("", response_model=s.Page[s.JobView], responses=documented(401, 403, 404, 429))
+async def list_jobs(
     here: Here,
     key: Reader,
     after: Annotated[str | None, Query(pattern=s.JOB_ID)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-) -> s.Page[s.JobView]:
+) -> Response:
     """List jobs, the newest first."""
-    with here.store.read() as connection:
-        last = None if after is None else found(pages.find_job(connection, after, owner_of(key)), after)
-        listed = pages.jobs_page(connection, owner_of(key), last, limit + 1)
-        shown = here.shown.jobs(connection, listed[:limit])
-    return s.Page(
-        data=shown,
-        first_id=shown[0].id if shown else None,
-        last_id=shown[-1].id if shown else None,
-        has_more=len(listed) > limit,
-    )
+    return await here.lately.answer(key, ("jobs", after, limit), lambda: _page(here, key, after, limit))
 
 
-@router.get("/{job_id}", responses=documented(401, 403, 404, 429))
-def get_job(here: Here, key: Reader, job_id: JobId) -> s.JobView:
+@router.get("/{job_id}", response_model=s.JobView, responses=documented(401, 403, 404, 429))
+async def get_job(here: Here, key: Reader, job_id: JobId) -> Response:
     """Show a job, with the chunks that are done and what its ledger says."""
-    with here.store.read() as connection:
-        return here.shown.job(connection, found(pages.find_job(connection, job_id, owner_of(key)), job_id))
+
+    def look() -> s.JobView:
+        with here.store.read() as connection:
+            return job_view(connection, found(pages.find_job(connection, job_id, owner_of(key)), job_id))
+
+    return await here.lately.answer(key, ("job", job_id), look)
 
 
 @router.get("/{job_id}/counts", responses=documented(401, 403, 404, 409, 429))
@@ -133,6 +129,7 @@ def delete_job(here: Here, key: Submitter, job_id: JobId) -> s.Deleted:
         if status not in ("completed", "cancelled", "failed"):
             raise Problem(409, f"the job is {status}; cancel it first")
         jobs.discard(connection, job.id)
+    here.lately.forget()
     shutil.rmtree(here.job_folder(job_id), ignore_errors=True)
     return s.Deleted(id=job_id)
 
@@ -146,6 +143,19 @@ def found(job: Job | None, public_id: str) -> Job:
     if job is None:
         raise Problem(404, f"there is no job {public_id}")
     return job
+
+
+def _page(here: Service, key: Key, after: str | None, limit: int) -> s.Page[s.JobView]:
+    with here.store.read() as connection:
+        last = None if after is None else found(pages.find_job(connection, after, owner_of(key)), after)
+        listed = pages.jobs_page(connection, owner_of(key), last, limit + 1)
+        shown = job_views(connection, listed[:limit])
+    return s.Page(
+        data=shown,
+        first_id=shown[0].id if shown else None,
+        last_id=shown[-1].id if shown else None,
+        has_more=len(listed) > limit,
+    )
 
 
 def _submit(here: Service, key: Key, wanted: JobRequest, asked: Asked | None) -> tuple[str, str | None]:
@@ -163,9 +173,9 @@ def _submit(here: Service, key: Key, wanted: JobRequest, asked: Asked | None) ->
         except (InputError, RecipeError) as error:
             raise Problem(422, without_addresses(str(error)), "unusable-recipe") from error
         if asked:
-            here.shown.forget()
             job = found(jobs.find(connection, public_id), public_id)
-            idempotency.answer(connection, asked, 201, here.shown.job(connection, job).model_dump_json())
+            idempotency.answer(connection, asked, 201, job_view(connection, job).model_dump_json())
+    here.lately.forget()
     here.queue.ring([bell])
     return public_id, None
 
@@ -199,6 +209,6 @@ def _after(here: Service, key: Key, job_id: str, change: Callable[[], None]) -> 
 
 
 def _shown(here: Service, public_id: str) -> s.JobView:
-    here.shown.forget()
+    here.lately.forget()
     with here.store.read() as connection:
-        return here.shown.job(connection, found(jobs.find(connection, public_id), public_id))
+        return job_view(connection, found(jobs.find(connection, public_id), public_id))

@@ -83,7 +83,7 @@ def review_reflection(
         raise Problem(404, str(error)) from error
     except RecipeError as error:
         raise Problem(409, str(error)) from error
-    here.shown.forget()
+    here.lately.forget()
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
         row = reviews.current_row(connection, job.id, read_place(place))
