@@ -25,6 +25,7 @@ from reflectgen.cli.label import label
 from reflectgen.cli.regenerate import regenerate
 from reflectgen.cli.run import run
 from reflectgen.cli.serve_teacher import serve_teacher
+from reflectgen.cli.sft_data import sft_data
 from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
 from reflectgen.cli.up import down, up
@@ -41,6 +42,7 @@ app = typer.Typer(
 for command in (
     estimate,
     run,
+    sft_data,
     stats,
     show,
     regenerate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,9 +26,10 @@ from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import Store, jobs
-from reflectgen.store.counts import count_job
+from reflectgen.store.counts import Counts, count_job
 from reflectgen.store.usage import usage_of
 
+AtEnd = Callable[[Run, Counts, list[str]], None]
 KEEPS = "the job keeps what it read, and another --out reads afresh"
 
 
@@ -88,10 +90,10 @@ def run(
             "formats": tuple(dict.fromkeys(formats or [Format.PARQUET])),
         }
     limits = Limits(max_cost, max_tokens_total, stop_after_accepted)
-    asyncio.run(_run(inputs, out, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet))
+    asyncio.run(work(inputs, out, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet))
 
 
-async def _run(
+async def work(
     inputs: list[str],
     out: Path,
     file: RecipeFile,
@@ -101,7 +103,9 @@ async def _run(
     strict: bool,
     as_json: bool,
     quiet: bool,
+    at_end: AtEnd | None = None,
 ) -> None:
+    """Begin a job or go on with it, and say what came of it; `at_end` does so in place of what `run` says."""
     async with open_roles(file, cache_salt=salt_of(out)) as roles:
         spare_the_loop()
         refuse_limits_without_prices(limits, roles)
@@ -120,8 +124,12 @@ async def _run(
                 raise
             with store.read() as connection:
                 counts, used = count_job(connection, job.id), usage_of(connection, job.id)
+            if finished and at_end:
+                at_end(task, counts, skipped)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts))
+    if at_end:
+        return
     if as_json:
         typer.echo(json.dumps({"out": str(out), "skipped_files": skipped, **counts.to_json()}))
     else:

@@ -16,6 +16,7 @@ from reflectgen.export.arms.registry import ARMS, Rows
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
 from reflectgen.export.verify import verify_export
 from reflectgen.jobs.arms import verify_arm
+from reflectgen.jobs.sft import SFT
 from reflectgen.jobs.verify import verify_job
 
 
@@ -44,16 +45,18 @@ def verify(
     if not report.ok:
         raise VerificationError(f"{folder} does not verify: {report.num_problems} problems, the first are above")
     if not as_json:
-        proved = _proved(folder if alone else None, job)
+        proved = _proved(folder, folder if alone else None, job)
         found = f"{report.num_files} files, {report.num_documents:,} documents, {report.num_reflections:,} reflections"
         typer.echo(f"verified: {found}; {proved}")
 
 
-def _proved(export: Path | None, job: Path | None) -> str:
+def _proved(folder: Path, export: Path | None, job: Path | None) -> str:
     """Say what has been proved of the documents, and what has not."""
     if job is not None:
         return f"every row is the one that the job in {job} gives"
     whole = "without them every document is its original"
+    if export is None and (folder / SFT).exists():
+        return "every line is the one that the job gives"
     if export is None:
         return f"{whole}, compared with the corpus itself"
     arm = read_manifest(export).arm

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -24,14 +24,22 @@ class RejectReason(StrEnum):
     UNDECODABLE = "undecodable"  # not UTF-8, or with lone surrogates
     TOO_LARGE = "too_large"
     UNREADABLE_FILE = "unreadable_file"  # the rest of a file that is corrupt or cut off
+    NO_TURNS = "no_turns"  # of a conversation: there is no list of turns
+    BAD_TURN = "bad_turn"  # a turn of an unknown role, or without words
+    NO_ANSWER = "no_answer"  # nothing to learn from: no turn of the assistant's
 
 
 class ReadOptions(BaseModel, extra="forbid", frozen=True):
-    """How rows become documents; a document larger than `max_document_bytes` of UTF-8 is rejected."""
+    """How rows become documents; a document larger than `max_document_bytes` of UTF-8 is rejected.
+
+    `rows` says what a row is: a text, or a conversation (`corpus.chat`).
+    """
 
     text_field: str = "text"
     id_field: str = "id"
     max_document_bytes: int = Field(default=10_000_000, ge=1)
+    # Left out of the dump unless it says something, so that jobs begun before there were conversations go on.
+    rows: Literal["text", "chat"] = Field(default="text", exclude_if=lambda rows: rows == "text")
 
 
 CONTENT_ID = "sha256:"  # what a document's name begins with that has none of its own
@@ -65,6 +73,13 @@ def document_from(row: Mapping[str, Any], options: ReadOptions) -> Document | Re
     All other fields become its metadata, as compact JSON: dates in ISO form, bytes in base64, what JSON has no
     number for (NaN, infinity) as null, and anything else that JSON does not know as text.
     """
+    if options.rows == "chat":
+        from reflectgen.corpus.chat import conversation_from
+
+        try:
+            return conversation_from(row, options)
+        except RecursionError:
+            return Rejection(RejectReason.BROKEN_JSON, "nested too deeply")
     text = row.get(options.text_field)
     if text is None:
         return _no_text(row, options.text_field)
@@ -76,10 +91,11 @@ def document_from(row: Mapping[str, Any], options: ReadOptions) -> Document | Re
         return Rejection(RejectReason.UNDECODABLE, f"a lone surrogate in the text, at character {error.start}")
     if len(utf8) > options.max_document_bytes:
         return Rejection(RejectReason.TOO_LARGE, f"{len(utf8)} bytes, the limit is {options.max_document_bytes}")
-    return _identified(row, text, utf8, options)
+    return identified(row, text, utf8, options)
 
 
-def _identified(row: Mapping[str, Any], text: str, utf8: bytes, options: ReadOptions) -> Document | Rejection:
+def identified(row: Mapping[str, Any], text: str, utf8: bytes, options: ReadOptions) -> Document | Rejection:
+    """Return the document of a text whose other fields are metadata."""
     given = row.get(options.id_field)
     if isinstance(given, (list, dict, tuple)):
         return Rejection(

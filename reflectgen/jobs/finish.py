@@ -71,6 +71,8 @@ def export_job(
         raise RecipeError(
             f"arm {arm.options.name} has no reflections to stand beside a document; leave -f standoff out"
         )
+    if job.recipe["read"].get("rows") == "chat":
+        raise RecipeError("the job's rows are conversations; `reflectgen sft-data` with the same --out writes them")
     restore_job(store, job.id, folder)
     with store.read() as connection:
         counts = count_job(connection, job.id)

@@ -42,6 +42,11 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     formats: tuple[Format, ...] = (Format.PARQUET,)
 
     @property
+    def is_chat(self) -> bool:
+        """Whether documents are conversations."""
+        return self.read.rows == "chat"
+
+    @property
     def shows_neighbours(self) -> bool:
         """Whether a teacher is shown more than the chunk it writes about."""
         shown = [one["sampling"].get("neighbours") for one in (self.teacher, *self.fallbacks) if one]

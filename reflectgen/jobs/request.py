@@ -33,6 +33,8 @@ class JobRequest(BaseModel, extra="forbid", frozen=True):
             raise ValueError("chunks by tokens need a tokenizer's files, which a job cannot name; use chunk_words")
         if any(len(key) > 64 or len(value) > 512 for key, value in self.metadata.items()):
             raise ValueError("metadata: a key has at most 64 characters, a value 512")
+        if self.read.rows != "text":
+            raise ValueError("read.rows: the service does texts only; for conversations there is `reflectgen sft-data`")
         return self
 
     def sections(self, registry: Registry) -> RecipeSections:

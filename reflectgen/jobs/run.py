@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reflectgen.corpus.chunk import make_chunker
+from reflectgen.corpus.chat import TurnChunker
+from reflectgen.corpus.chunk import Chunker, make_chunker
 from reflectgen.corpus.ingest import ingest
 from reflectgen.corpus.read import Source
 from reflectgen.errors import InputError
@@ -72,11 +73,12 @@ async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyn
         flushing.cancel()
         accounts.flush()
     await asyncio.to_thread(write_disagreements, run.store, job.id, run.folder)
-    run.progress.stage = "exporting"
     recipe = run.recipe
-    await asyncio.to_thread(
-        export_job, run.store, job, run.folder, run.folder / EXPORT, recipe.formats, recipe.form, run.progress
-    )
+    if not recipe.is_chat:  # conversations are written by whoever knows how to mix them
+        run.progress.stage = "exporting"
+        await asyncio.to_thread(
+            export_job, run.store, job, run.folder, run.folder / EXPORT, recipe.formats, recipe.form, run.progress
+        )
     with run.store.write() as connection:
         jobs.mark_finished(connection, job.id, run.clock())
     run.progress.stage = "done"
@@ -124,7 +126,9 @@ async def _shards(
         if shard.state == "ready":
             yield shard
     if not job.ingested:
-        chunker = make_chunker(run.recipe.chunks)
+        chunker: Chunker = make_chunker(run.recipe.chunks)
+        if run.recipe.is_chat:
+            chunker = TurnChunker(chunker)
         fresh = ingest(run.store, job.id, sources, run.recipe.read, chunker, run.folder)
         following = _following(run, fresh)
         try:
