@@ -41,16 +41,19 @@ _STOP_WORDS = frozenset().union(*STOP_WORDS.values())
 _COMMON_WORDS = DULL_WORDS | EVERYDAY_THINGS | VERBS
 _COMMON_WEIGHT = 0.5  # of a word that many texts have, where a rarer one weighs 1
 _LEAST_WEIGHT = 3.0  # of all words together; from fewer nothing can be told
+_NO_WEIGHT = 1.0  # below it a rationale names nothing at all
+_LEAST_CHUNK_WORDS = 20  # of a chunk of which something can be named
 _ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ness", "ment", "edly", "ies", "ers", "ed", "es", "er", "ly", "al", "s", "y", "e")  # noqa: E501  # fmt: skip
 _LEAST_STEM = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """A `safe` rationale needs a share of `min_score` of its telling words in the chunk.
+    """A `safe` rationale needs a share of `min_score` of its telling words in the chunk, and to name something.
 
     Other verdicts rest on the quotation that `Evidence` has found there, and name the hazard in words of their own. A
-    rationale in another language than the chunk, or with hardly a telling word, passes: nothing can be compared.
+    rationale in another language than the chunk, or with few telling words, passes: nothing can be compared. One with
+    none at all ("a plain and harmless passage") passes at short chunks only.
     """
 
     name: ClassVar[str] = "ungrounded"
@@ -62,6 +65,8 @@ class Grounding:
             return ACCEPTED
         words = candidate.rationale_words
         found, weight = _weights(words, candidate.chunk_words, enough=self.min_score * len(words))
+        if not found and weight < _NO_WEIGHT and _could_name_something(candidate):
+            return reject(self.name, "it names nothing, and could stand at any text")
         if weight < _LEAST_WEIGHT or found >= self.min_score * weight or not _same_language(candidate):
             return ACCEPTED
         return reject(self.name, f"grounding {found / weight:.2f}, needs {self.min_score:g}")
@@ -107,6 +112,14 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= _LEAST_STEM:
             return word[: -len(ending)]
     return word
+
+
+def _could_name_something(candidate: Candidate) -> bool:
+    """Whether there is something to name, and no word of the rationale is in the chunk, a word of any text neither."""
+    if len(candidate.chunk_word_list) < _LEAST_CHUNK_WORDS or not _same_language(candidate):
+        return False
+    words = (word for word in candidate.rationale_words if len(word) >= _LEAST_STEM and word not in _STOP_WORDS)
+    return not any(f" {_stem(word)}" in candidate.chunk_words for word in words)
 
 
 def _same_language(candidate: Candidate) -> bool:

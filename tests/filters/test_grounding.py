@@ -98,6 +98,26 @@ def test_where_nothing_can_be_compared_it_passes(chunk: str, rationale: str) -> 
     assert Grounding().decide(candidate(rationale, chunk=chunk)).accepted
 
 
+@pytest.mark.parametrize(
+    "rationale",
+    [
+        "a plain and harmless passage.",
+        "The text is safe because it contains no harmful content.",
+        "an ordinary passage of prose that puts nobody at risk and is harmless.",
+        "It gives general information and holds nothing harmful.",
+    ],
+)
+def test_a_rationale_that_names_nothing_is_rejected_where_something_could_be_named(rationale: str) -> None:
+    for chunk, _ in PAIRS:
+        assert Grounding().decide(candidate(rationale, chunk=chunk)).reason == "ungrounded"
+        assert Grounding().decide(candidate(rationale, chunk=chunk[:40])).accepted
+
+
+def test_words_of_any_text_name_something_where_the_chunk_has_them_too() -> None:
+    chunk = "In newspapers, the headlines change when something happens. " * 3
+    assert Grounding().decide(candidate("a passage about newspapers and the headlines.", chunk=chunk)).accepted
+
+
 def test_a_verdict_against_the_text_rests_on_its_quotation() -> None:
     given_ = candidate("It plans an ambush on villagers by riders.", verdict=Verdict.UNSAFE, category=Category.OTHER)
     assert Grounding().decide(given_).accepted
