@@ -52,7 +52,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(SOURCES)
 
 bench: $(VENV)/.dev
-	@for file in $(filter-out %/__init__.py %/report.py %/processes.py %/prose.py %/stub.py %/closing_stub.py,$(wildcard benchmarks/*.py)); do \
+	@for file in $(filter-out %/__init__.py %/report.py %/processes.py %/prose.py %/stub.py %/closing_stub.py %/outage_stub.py,$(wildcard benchmarks/*.py)); do \
 	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean:

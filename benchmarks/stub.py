@@ -17,6 +17,7 @@ from benchmarks.report import REPOSITORY
 
 TOOLS = REPOSITORY.parent / "shared" / "tools"
 CLOSING = Path(__file__).resolve().with_name("closing_stub.py")
+WITH_OUTAGE = Path(__file__).resolve().with_name("outage_stub.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,21 @@ class Stub:
 
 @contextmanager
 def stub_server(
-    *options: str, port: int = 0, python: Path = Path(sys.executable), closing: bool = False
+    *options: str,
+    port: int = 0,
+    python: Path = Path(sys.executable),
+    closing: bool = False,
+    outage: tuple[int, float] | None = None,
 ) -> Iterator[Stub]:
     """Run the stub until the block ends; on the port given, for clients that know no other, else on a free one.
 
     With a `python` that has uvloop it answers faster. `closing`: it closes connections whose client wants that.
+    `outage`: after how many answers it is away, and for how many seconds.
     """
     stub = Stub(f"http://127.0.0.1:{port or free_port()}")
     script = [str(CLOSING), str(TOOLS)] if closing else [str(TOOLS / "stub_openai.py")]
+    if outage is not None:
+        script = [str(WITH_OUTAGE), str(TOOLS), str(outage[0]), str(outage[1])]
     command = [str(python), *script, "--port", stub.url.rpartition(":")[2], *options]
     process = subprocess.Popen(command)
     try:

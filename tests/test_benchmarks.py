@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-HELPERS = {"__init__", "report", "processes", "prose", "stub", "closing_stub"}
+HELPERS = {"__init__", "report", "processes", "prose", "stub", "closing_stub", "outage_stub"}
 BENCHMARKS = sorted(path.stem for path in (REPOSITORY / "benchmarks").glob("*.py") if path.stem not in HELPERS)
 
 
