@@ -16,7 +16,7 @@ from reflectgen.jobs.settle import Desk
 from reflectgen.store import Store, reflections
 from reflectgen.store.reflections import ReflectionRow
 
-LINGER_SECONDS = 0.01  # little beside a teacher's answer, and it makes of ten transactions one
+LINGER_SECONDS = 0.006  # little beside a teacher's answer, and it makes of ten transactions one
 
 
 def make_desk(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from reflectgen.jobs.advance import advance, note
+from reflectgen.jobs.apart import apart
 from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.ledger import Leases
@@ -20,9 +23,9 @@ from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.reflect import Reflecting
 from reflectgen.jobs.session import Session
-from reflectgen.store import Store, corpus, tasks
+from reflectgen.store import Store, corpus
 from reflectgen.store.jobs import Job
-from reflectgen.store.tasks import Claim, Doorbell
+from reflectgen.store.tasks import Claim
 
 CHAIN_SECONDS = 120.0  # a worker takes no further shard of the job after that: another job may be waiting
 
@@ -36,7 +39,6 @@ class ShardsAtWork:
         self._job = job
         self._stop = stop
         self._claims: dict[int, Claim] = {}  # by the number of the shard
-        self._bells: list[Doorbell] = []
 
     async def claimed(self, first: Claim) -> AsyncIterator[corpus.Shard]:
         """Yield the shard of `first`, then of what can be claimed, until there is nothing or it is time to leave."""
@@ -44,28 +46,29 @@ class ShardsAtWork:
         claim: Claim | None = first
         while claim is not None:
             self._claims[claim.number] = claim
-            with self._leases.store.read() as connection:
-                shard = corpus.shard_number(connection, self._job.id, claim.number)
-            yield shard
-            self._ring()
+            yield await apart(self._leases.store, partial(self._shard, claim.number))
             if self._stop.is_set() or time.monotonic() > give_up:
                 return
-            claim = self._leases.claim_next(self._job.id, "reflect")
+            claim = await apart(self._leases.store, partial(self._leases.claim_next, self._job.id, "reflect"))
 
-    def finish(self, connection: Connection, shard: corpus.Shard) -> None:
-        """End a shard's task, in the transaction that ends the shard; what follows is rung for afterwards."""
+    @contextmanager
+    def ending(self, shard: corpus.Shard) -> Iterator[Connection]:
+        """A transaction that ends a shard, and its task with it; what follows is rung for once it is committed.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
         claim = self._claims.pop(shard.number)
-        tasks.finish(connection, claim)
-        self._leases.drop(claim)
-        note(connection, self._job.id, "shard_reflected", shard=shard.number, num_chunks=shard.num_chunks)
-        self._bells += advance(connection, self._job.id)
-
-    def end(self) -> None:
-        self._ring()
-
-    def _ring(self) -> None:
-        bells, self._bells = self._bells, []
+        with self._leases.store.write() as connection:
+            self._leases.finish(connection, claim)
+            yield connection
+            note(connection, self._job.id, "shard_reflected", shard=shard.number, num_chunks=shard.num_chunks)
+            bells = advance(connection, self._job.id)
         self._queue.ring(bells)
+
+    def _shard(self, number: int) -> corpus.Shard:
+        with self._leases.store.read() as connection:
+            return corpus.shard_number(connection, self._job.id, number)
 
 
 async def reflect(
@@ -99,9 +102,6 @@ async def reflect(
         ),  # a fleet's limits are looked after by the reconciler
         stop=stop,
         neighbours=session.recipe.shows_neighbours,
-        also_finish=at_work.finish,
+        ending=at_work.ending,
     )
-    try:
-        await reflecting.run(at_work.claimed(first))
-    finally:
-        at_work.end()
+    await reflecting.run(at_work.claimed(first))

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -50,6 +51,7 @@ class Leases:
         self._on_end = on_end
         self._is_to_go = is_to_go
         self._claims: list[Claim] = []
+        self._extended: set[Claim] = set()  # by a transaction since the last beat
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -87,13 +89,33 @@ class Leases:
             self._claims.remove(claim)
 
     def check(self, connection: Connection) -> None:
-        """Extend what is held, in the caller's transaction.
+        """Keep what is held from being claimed until the caller's transaction ends.
 
         Raises:
             LeaseLost: a task is another's by now, and nothing may be written.
         """
-        if not tasks.is_held(connection, self.claims, self._lease_seconds, progress=True):
+        with self._lock:
+            # In one order: transactions that lock several rows in different orders would wait for each other.
+            claims = sorted(self._claims, key=attrgetter("id"))
+            extends = not self._extended.issuperset(claims)
+            self._extended.update(claims)
+        if extends:
+            held = [one for one in claims if tasks.is_held(connection, [one], self._lease_seconds, progress=True)]
+        else:
+            held = tasks.held_fast(connection, claims)
+        still = self.claims  # without those that were ended while their lock was waited for
+        if any(claim in still for claim in claims if claim not in held):
             raise LeaseLost("another worker has taken a task over; this one stops")
+
+    def finish(self, connection: Connection, claim: Claim) -> None:
+        """End a task and hold it no longer; first in a transaction that locks no other task, and so is its own fence.
+
+        Raises:
+            LeaseLost: it is another's by now, and nothing may be written.
+        """
+        if not tasks.finish(connection, claim):
+            raise LeaseLost("another worker has taken a task over; this one stops")
+        self.drop(claim)
 
     def __enter__(self) -> Self:
         self._heart.start()
@@ -127,7 +149,8 @@ class Leases:
         return None
 
     def _extend(self) -> str | None:
-        # One row a transaction: two that lock several rows in different orders would wait for each other.
+        with self._lock:
+            self._extended.clear()
         for claim in self.claims:
             with self._store.write() as connection:
                 is_held = tasks.is_held(connection, [claim], self._lease_seconds, progress=False)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from reflectgen.jobs.apart import apart
 from reflectgen.jobs.budget import Budget
 from reflectgen.jobs.committer import Committer
 from reflectgen.jobs.settle import Desk, Work, note, settle
-from reflectgen.records import NO_NEIGHBOURS, Chunk, Label, Neighbours
+from reflectgen.records import NO_NEIGHBOURS, Chunk, Label, Neighbours, Reflection
 from reflectgen.reflection.cascade import SOUND_VERDICT_REASONS
 from reflectgen.reflection.roles import Guard
 from reflectgen.shards import chunks_of, read_chunk_ends, read_documents
 from reflectgen.store import Store, corpus, reflections
-from reflectgen.store.reflections import ReflectionRow
+from reflectgen.store.reflections import ChunkPlace, Progress, ReflectionRow
 
 LABEL_CHUNKS = 128  # a guard in this process gets so many at a time; the loop stands still meanwhile
 GROUP_CHUNKS = 16  # as many questions as one call takes
@@ -33,6 +36,16 @@ class _Open:
     shard: corpus.Shard
     num_pending: int = 0
     handed_out: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the store has of a shard's chunks."""
+
+    progress: dict[ChunkPlace, Progress]
+    labels: dict[ChunkPlace, Label]
+    said: dict[ChunkPlace, Reflection]
 
 
 class Reflecting:
@@ -53,7 +66,7 @@ class Reflecting:
         budget: Budget,
         stop: asyncio.Event,
         neighbours: bool = False,
-        also_finish: Callable[[Connection, corpus.Shard], None] | None = None,
+        ending: Callable[[corpus.Shard], AbstractContextManager[Connection]] | None = None,
     ) -> None:
         self._store = store
         self._folder = folder
@@ -64,7 +77,7 @@ class Reflecting:
         self._budget = budget
         self._stop = stop
         self._neighbours = neighbours
-        self._also_finish = also_finish  # what else belongs into the transaction that ends a shard
+        self._ending = ending or (lambda _shard: store.write())  # the transaction that ends a shard
         self._known_labels: dict[str, Label] = {}
         # Where no call is waited for, a second slot would have nothing to do.
         self._slots = slots if self._guard_costs or self._teacher_costs else 1
@@ -91,17 +104,17 @@ class Reflecting:
     async def _hand_out(self, shards: AsyncIterator[corpus.Shard]) -> None:
         async for shard in shards:
             opened = _Open(shard)
-            unsettled = self._unsettled(shard)
+            unsettled = self._unsettled(shard, await apart(self._store, partial(self._kept_of, shard)))
             while batch := list(islice(unsettled, LABEL_CHUNKS)):
                 if self._desk.reuse and not self._desk.reuse.all_at_hand:
-                    self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
+                    await self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
                 for works in self._parcels(batch if self._guard_costs else await self._label(batch)):
                     if self._stop.is_set() or not await self._admitted(works):
                         return await self._send_home()
                     opened.num_pending += len(works)
                     await self._queue.put((opened, works))
             opened.handed_out = True
-            self._finish(opened)
+            await self._finish(opened)
         return await self._send_home()
 
     def _parcels(self, works: Sequence[Work]) -> Iterator[Sequence[Work]]:
@@ -128,7 +141,7 @@ class Reflecting:
                 await self._settle_here(works)
             opened.num_pending -= len(works)
             await self._leave(works)
-            self._finish(opened)
+            await self._finish(opened)
 
     async def _settle_by_calls(self, work: Work) -> None:
         """Settle a chunk by calls that cost something: each answer is committed before the next is asked for."""
@@ -165,12 +178,17 @@ class Reflecting:
         for row in rows:
             note(self._desk.progress, row)
 
-    def _unsettled(self, shard: corpus.Shard) -> Iterator[Work]:
-        """Yield the chunks without an accepted reflection, with their label where one was kept."""
+    def _kept_of(self, shard: corpus.Shard) -> _Kept:
+        job_id = self._desk.job_id
         with self._store.read() as connection:
-            known = reflections.progress_of(connection, self._desk.job_id, shard.number)
-            labels = reflections.labels_of(connection, self._desk.job_id, shard.number)
-            said = reflections.said_of(connection, self._desk.job_id, shard.number, SOUND_VERDICT_REASONS)
+            return _Kept(
+                reflections.progress_of(connection, job_id, shard.number),
+                reflections.labels_of(connection, job_id, shard.number),
+                reflections.said_of(connection, job_id, shard.number, SOUND_VERDICT_REASONS),
+            )
+
+    def _unsettled(self, shard: corpus.Shard, kept: _Kept) -> Iterator[Work]:
+        """Yield the chunks without an accepted reflection, with their label where one was kept."""
         ends = read_chunk_ends(self._folder / shard.chunks_file)
         fresh = reflections.Progress(num_revisions=0, settled=False)
         ordinal = 0  # of the chunk in its shard
@@ -178,17 +196,17 @@ class Reflecting:
             chunks = chunks_of(document, ends[row])
             for chunk in chunks:
                 place = (row, chunk.index)
-                progress = known.get(place, fresh)
+                progress = kept.progress.get(place, fresh)
                 if not progress.settled:
                     yield Work(
                         shard.number,
                         row,
                         chunk,
-                        labels.get(place),
+                        kept.labels.get(place),
                         progress.num_revisions,
                         # What was said before a chunk was opened again may be another teacher's word.
                         0 if progress.begin else progress.num_refusals,
-                        None if progress.begin else said.get(place),
+                        None if progress.begin else kept.said.get(place),
                         _neighbours(chunks, chunk) if self._neighbours else NO_NEIGHBOURS,
                         progress.begin,
                         shard.number * GROUPS_PER_SHARD + ordinal // GROUP_CHUNKS,
@@ -216,17 +234,19 @@ class Reflecting:
             for _ in works:
                 await self._budget.leave()
 
-    def _finish(self, opened: _Open) -> None:
-        if not opened.handed_out or opened.num_pending:
+    async def _finish(self, opened: _Open) -> None:
+        if not opened.handed_out or opened.num_pending or opened.ended:
             return
-        shard, job_id = opened.shard, self._desk.job_id
-        with self._store.write() as connection:
+        opened.ended = True
+        await apart(self._store, partial(self._end, opened.shard))
+
+    def _end(self, shard: corpus.Shard) -> None:
+        job_id = self._desk.job_id
+        with self._ending(shard) as connection:
             settled = reflections.num_settled(connection, job_id, shard.number)
             if settled != shard.num_chunks:
                 raise RuntimeError(f"shard {shard.number} has {shard.num_chunks} chunks but {settled} reflections")
             corpus.mark_reflected(connection, job_id, shard.number)
-            if self._also_finish:
-                self._also_finish(connection, shard)
 
 
 def _neighbours(chunks: Sequence[Chunk], chunk: Chunk) -> Neighbours:

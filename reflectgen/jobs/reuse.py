@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Collection
 
+from reflectgen.jobs.apart import apart
 from reflectgen.store import Store, reflections
 from reflectgen.store.reflections import ReflectionRow
 
@@ -30,13 +31,18 @@ class Reuse:
         self._at_hand: OrderedDict[bytes, ReflectionRow] = OrderedDict()
         self._being_asked: dict[bytes, asyncio.Future[None]] = {}
 
-    def look_up(self, keys: Collection[bytes]) -> None:
+    async def look_up(self, keys: Collection[bytes]) -> None:
         """Bring what the store knows of these questions to hand."""
         unknown = [] if self.all_at_hand else [key for key in keys if key not in self._at_hand]
-        if unknown:
+        if not unknown:
+            return
+
+        def known() -> dict[bytes, ReflectionRow]:
             with self._store.read() as connection:
-                for key, row in reflections.with_requests(connection, self._job_id, unknown).items():
-                    self._bring(key, row)
+                return reflections.with_requests(connection, self._job_id, unknown)
+
+        for key, row in (await apart(self._store, known)).items():
+            self._bring(key, row)
 
     async def find(self, key: bytes) -> ReflectionRow | None:
         """Return the row that answered this question; None: it is the caller's to ask, who then calls `asked`."""

@@ -154,7 +154,7 @@ async def ask_once(desk: Desk, work: Work, keep: Keep) -> ReflectionRow:
         return row
     key = desk.request_key(work)
     if work.num_revisions:
-        desk.reuse.look_up([key])
+        await desk.reuse.look_up([key])
     known = await desk.reuse.find(key)
     if known is not None and _same_label(known, work.known_label):
         row = _taken_over(desk, work, known)

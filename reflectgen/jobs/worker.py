@@ -152,10 +152,9 @@ class Worker:
         self, leases: Leases, job: Job, claim: Claim, event: str, also: Callable[..., None] = lambda _connection: None
     ) -> None:
         """End a task and ring for what follows, in one transaction."""
-        with leases.fenced.write() as connection:
+        with self._store.write() as connection:
+            leases.finish(connection, claim)
             also(connection)
-            tasks.finish(connection, claim)
-            leases.drop(claim)
             note(connection, job.id, event, number=claim.number)
             bells = advance(connection, job.id)
         self._queue.ring(bells)

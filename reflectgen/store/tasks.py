@@ -10,13 +10,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from reflectgen.store.clock import db_now
 from reflectgen.store.tables import job, task
 
 KINDS = ("plan", "reflect", "review", "export")
 MAX_ATTEMPTS = 5  # claims of a task in which nothing was committed, before it is left alone
+
+
+# Built once: it begins nearly every transaction of a worker. It locks in order of id, as everybody has to.
+_HELD = (
+    select(task.c.id, task.c.token)
+    .where(task.c.id.in_(bindparam("ids", expanding=True)), task.c.state == "leased")
+    .order_by(task.c.id)
+    .with_for_update(read=True)  # SQLite has one writer, and leaves it out
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +122,15 @@ def is_held(connection: Connection, claims: Sequence[Claim], lease_seconds: floa
     if progress:
         values["num_attempts"] = 0
     return _update_own(connection, claims, values) == len(claims)
+
+
+def held_fast(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
+    """Return those of `claims` that are still theirs; nobody else can claim these until the transaction ends.
+
+    Cheaper than to extend them, and transactions of one owner do not wait for each other.
+    """
+    found = {(row.id, row.token) for row in connection.execute(_HELD, {"ids": [claim.id for claim in claims]})}
+    return [claim for claim in claims if (claim.id, claim.token) in found]
 
 
 def finish(connection: Connection, claim: Claim) -> bool:

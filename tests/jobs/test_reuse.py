@@ -46,9 +46,9 @@ def test_an_answer_of_an_earlier_run_is_found_in_the_store(store):
         store, answer(job_id, 0, request_key=b"k" * 16), answer(job_id, 1, request_key=b"l" * 16, reused_from="0/0/0/0")
     )
     reuse = Reuse(store, job_id)
-    reuse.look_up([b"k" * 16, b"l" * 16, b"m" * 16])
 
     async def go():
+        await reuse.look_up([b"k" * 16, b"l" * 16, b"m" * 16])
         found = await reuse.find(b"k" * 16)
         assert found is not None and found["chunk"] == 0
         assert await reuse.find(b"l" * 16) is None  # what was taken over is not taken over again
@@ -111,5 +111,9 @@ def test_a_new_jobs_questions_are_looked_up_once_they_are_no_longer_at_hand(stor
     assert reuse.all_at_hand
     reuse.asked(b"l" * 16, answer(job_id, 1, request_key=b"l" * 16))
     assert not reuse.all_at_hand
-    reuse.look_up([b"k" * 16])
-    assert asyncio.run(reuse.find(b"k" * 16)) is not None
+
+    async def go():
+        await reuse.look_up([b"k" * 16])
+        assert await reuse.find(b"k" * 16) is not None
+
+    asyncio.run(go())

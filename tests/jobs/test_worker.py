@@ -1,4 +1,6 @@
 import json
+import threading
+import time
 
 import pytest
 
@@ -106,6 +108,54 @@ def test_a_worker_that_slept_through_its_lease_can_write_nothing(service):
         assert tasks.claim(connection, task_id, "another", 60.0)
     with pytest.raises(LeaseLost), sleeper.fenced.write():
         pytest.fail("the block is not entered")
+
+
+@pytest.fixture
+def two_tasks(service):
+    """What a worker holds that has two tasks, one of which is about to end."""
+    leases = Leases(service.store, 60.0, lambda: None)
+    for _ in range(2):
+        service.submit()
+    claims = [leases.claim(bell.task_id) for bell in service.queue.waiting]
+    assert all(claims)
+    return leases, claims
+
+
+def test_what_is_committed_while_another_task_ends_waits_for_that_and_is_kept(service, two_tasks):
+    leases, (ending, going_on) = two_tasks
+    kept = []
+
+    def commit():
+        with leases.fenced.write():
+            kept.append(True)
+
+    with service.store.write() as connection:
+        leases.finish(connection, ending)
+        other = threading.Thread(target=commit)
+        other.start()
+        time.sleep(0.1)
+    other.join()
+    assert kept
+    assert leases.claims == [going_on]
+
+
+def test_a_task_that_another_worker_has_is_not_ended(service, two_tasks):
+    leases, (ending, _) = two_tasks
+    service.alter_tasks(lease_expires_at=1.0)
+    with service.store.write() as connection:
+        assert tasks.claim(connection, ending.id, "another", 60.0)
+    with pytest.raises(LeaseLost), service.store.write() as connection:
+        leases.finish(connection, ending)
+
+
+def test_transactions_of_one_worker_do_not_wait_for_each_other(service, two_tasks):
+    if service.store.dialect_name != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    leases, _ = two_tasks
+    with leases.fenced.write():
+        pass  # the first after a claim, or a beat, extends what is held
+    with leases.fenced.write(), leases.fenced.write():
+        pass
 
 
 def test_a_task_over_which_every_worker_dies_is_set_aside_and_can_be_retried(service):

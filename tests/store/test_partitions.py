@@ -31,6 +31,20 @@ def of(*job_ids):
     return {name_of(table, job_id) for table in PARTITIONED for job_id in job_ids}
 
 
+def plans(store, ask):
+    """How PostgreSQL goes about each query that `ask` makes of it."""
+    asked = []
+    with store.read() as connection:
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def note(_connection, _cursor, statement, parameters, _context, _many):
+            asked.append((statement, parameters))
+
+        ask(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        return ["\n".join(connection.exec_driver_sql(f"EXPLAIN {query}", given).scalars()) for query, given in asked]
+
+
 def discard(store, job_id):
     with store.write() as connection:
         jobs.discard(connection, job_id)
@@ -98,6 +112,13 @@ def test_a_query_about_a_job_looks_into_its_partitions_alone(store):
         explained = connection.exec_driver_sql(f"EXPLAIN {query}", query.params).scalars().all()
     assert name_of(reflections.reflection, first) in "\n".join(explained)
     assert name_of(reflections.reflection, second) not in "\n".join(explained)
+
+
+def test_the_chunks_of_a_shard_that_nobody_has_counted_yet_are_not_compared_with_each_other(store):
+    job_id = new_job(store)
+    keep(store, *(answer(job_id, number % 200, number // 200) for number in range(5000)))
+    (plan,) = plans(store, lambda connection: reflections.num_settled(connection, job_id, 0))
+    assert "Join" not in plan and "Nested Loop" not in plan
 
 
 def test_the_rows_of_an_earlier_schema_are_moved_and_can_be_moved_back(empty_database_url):
