@@ -5,7 +5,8 @@
 What happens to a chunk: its worker prepares the question (one process does one thing at a time), a GPU answers it, and
 the answer waits for the next transaction of its worker, which the database takes one after the other. What each step
 costs is measured: see `benchmarks.service` and results/service.json. First the simulation is held against real runs of
-1 to 4 worker processes with the stand-in teacher; then it says what larger fleets would do.
+1 to 4 worker processes with the stand-in teacher, and is given the shards of their jobs; then it says what larger
+fleets would do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import random
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from benchmarks.stub import TOOLS
 FLEETS = (1, 4, 16, 64, 256)
 GPU_REQUESTS_PER_SECOND = 75.0  # one H100, small teacher, 100 tokens an answer: 6,000 to 9,000 tokens a second
 GPU_LATENCY_SECONDS = 1.5  # of an answer while the GPU has room
-SHARD_CHUNKS = 7000
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Simulation:
     """Events in order of time; everything is drawn from one seed."""
 
     fleet: Fleet
-    num_chunks: int
+    shards: Sequence[int]  # chunks of each; a worker takes the next one when its last is handed out
     seed: int = 0
     _events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
@@ -81,15 +81,16 @@ class Simulation:
         f = self.fleet
         self.rng = random.Random(self.seed)
         self.now = 0.0
-        self.workers = [_Worker(num_left=self.num_chunks // f.num_workers) for _ in range(f.num_workers)]
+        self.workers = [_Worker() for _ in range(f.num_workers)]
+        self.not_taken = deque(self.shards)
         self.in_flight = [0] * f.num_gpus
         self.gpu_next = [0.0] * f.num_gpus
         self.lanes = f.database_lanes
         self.commits: deque[tuple[_Worker, int]] = deque()
         self.database_seconds, self.longest, self.done = 0.0, 0, 0
-        total = sum(worker.num_left for worker in self.workers)
-        for worker in self.workers:
-            for _ in range(min(f.slots, worker.num_left)):
+        total = sum(self.shards)
+        for _ in range(f.slots):
+            for worker in self.workers:
                 self._prepare(worker)
         while self._events:
             self.now, _, happen = heapq.heappop(self._events)
@@ -108,7 +109,9 @@ class Simulation:
 
     def _prepare(self, worker: _Worker) -> None:
         if not worker.num_left:
-            return
+            if not self.not_taken:
+                return
+            worker.num_left = self.not_taken.popleft()
         worker.num_left -= 1
         worker.free_at = max(worker.free_at, self.now) + self.fleet.worker_cpu
         worker.busy += self.fleet.worker_cpu
@@ -178,7 +181,7 @@ def main() -> None:
             )
     for num_gpus in FLEETS:
         fleet = replace(measured, num_gpus=num_gpus)
-        outcome = Simulation(fleet, num_chunks=num_gpus * int(GPU_REQUESTS_PER_SECOND) * 60).run()
+        outcome = Simulation(fleet, [int(GPU_REQUESTS_PER_SECOND) * 60] * num_gpus).run()
         figures[f"{num_gpus}_gpus_chunks_per_second"] = outcome.chunks_per_second
         figures[f"{num_gpus}_gpus_busy"] = outcome.gpu_busy
         figures[f"{num_gpus}_gpus_worker_busy"] = outcome.worker_busy
@@ -203,6 +206,7 @@ def real_and_simulated(measured: Fleet) -> dict[int, tuple[float, float]]:
     """Return chunks a second of 1 to 4 real workers, 32 calls each to a teacher that takes 250 ms, and as simulated."""
     from benchmarks.prose import write_texts
     from benchmarks.service import rate
+    from reflectgen.store import corpus
     from tests.faults.fleet import fleet
 
     slots, seconds, num_chunks = 32, 0.25, 4000
@@ -221,11 +225,14 @@ def real_and_simulated(measured: Fleet) -> dict[int, tuple[float, float]]:
             texts = write_texts(here.folder / f"texts{number}.jsonl", number * num_chunks // 2, seed=number)
             job_id = here.submit(texts)
             here.wait(job_id, 300)
-            real = rate(here.store, here.number_of(job_id)[0])
+            job_number, _ = here.number_of(job_id)
+            real = rate(here.store, job_number)
+            with here.store.read() as connection:
+                shards = [shard.num_chunks for shard in corpus.shards(connection, job_number)]
             model = replace(
                 measured, num_gpus=1, workers_per_gpu=number, slots=slots, gpu_rate=1e6, gpu_latency=seconds
             )
-            found[number] = (real, Simulation(replace(model), number * num_chunks).run().chunks_per_second)
+            found[number] = (real, Simulation(model, shards).run().chunks_per_second)
     return found
 
 

@@ -23,6 +23,7 @@ WITH_OUTAGE = Path(__file__).resolve().with_name("outage_stub.py")
 @dataclass(frozen=True, slots=True)
 class Stub:
     url: str
+    process_id: int
 
     def get(self, path: str) -> dict[str, int]:
         with urllib.request.urlopen(self.url + path) as response:
@@ -50,12 +51,12 @@ def stub_server(
     With a `python` that has uvloop it answers faster. `closing`: it closes connections whose client wants that.
     `outage`: after how many answers it is away, and for how many seconds.
     """
-    stub = Stub(f"http://127.0.0.1:{port or free_port()}")
     script = [str(CLOSING), str(TOOLS)] if closing else [str(TOOLS / "stub_openai.py")]
     if outage is not None:
         script = [str(WITH_OUTAGE), str(TOOLS), str(outage[0]), str(outage[1])]
-    command = [str(python), *script, "--port", stub.url.rpartition(":")[2], *options]
-    process = subprocess.Popen(command)
+    port = port or free_port()
+    process = subprocess.Popen([str(python), *script, "--port", str(port), *options])
+    stub = Stub(f"http://127.0.0.1:{port}", process.pid)
     try:
         for _ in range(100):
             try:

@@ -19,8 +19,21 @@ from reflectgen.store import Store, corpus, jobs
 # A shard is the unit that is held in memory, handed to a worker and lost at most: small enough for all three.
 SHARD_BYTES = 4 << 20
 SHARD_ROWS = 4096
-FIRST_SHARDS = 4  # of a sixteenth, an eighth and so on: the first question is asked when the first of them is written
-LOOK_UP_ROWS = 256  # ids are looked up in the store so many at a time
+# The first shards are a sixteenth of that, the next an eighth and so on. So the first question is asked soon, no shard
+# is a large part of its job, which keeps as many workers busy as it has shards, and a large corpus has few in all.
+NUM_SMALLER = 4
+SHARDS_OF_A_SIZE = 16
+LOOK_UP_ROWS = 256  # ids are looked up in the store so many at a time, or those of so much text
+LOOK_UP_CHARACTERS = SHARD_BYTES >> NUM_SMALLER
+
+
+def shard_bytes(number: int) -> int:
+    """Return how much text, in bytes, shard `number` is to hold."""
+    return SHARD_BYTES >> _smaller(number)
+
+
+def _smaller(number: int) -> int:
+    return max(NUM_SMALLER - number // SHARDS_OF_A_SIZE, 0)
 
 
 class Chunker(Protocol):
@@ -46,11 +59,8 @@ class _Batch:
 
     def full(self, number: int) -> bool:
         """Whether it is as large as shard `number` is to be."""
-        smaller = max(FIRST_SHARDS - number, 0)
-        return (
-            self.num_bytes >= SHARD_BYTES >> smaller
-            or len(self.documents) + len(self.rejected) >= SHARD_ROWS >> smaller
-        )
+        num_rows = len(self.documents) + len(self.rejected)
+        return self.num_bytes >= shard_bytes(number) or num_rows >= SHARD_ROWS >> _smaller(number)
 
 
 AlsoKeep = Callable[[Connection, corpus.Shard], None]
@@ -193,13 +203,13 @@ def _advance(connection: Connection, job_id: int, batch: _Batch) -> None:
 
 
 def _groups(rows: Iterator[Document | RejectedRow], size: int) -> Iterator[list[Document | RejectedRow]]:
-    """Cut a stream into lists of at most `size` rows and about 1 MB of text, so that long rows stay few."""
+    """Cut a stream into lists of at most `size` rows, and of few where they are long."""
     group: list[Document | RejectedRow] = []
     num_characters = 0
     for row in rows:
         group.append(row)
         num_characters += len(row.text) if isinstance(row, Document) else 0
-        if len(group) == size or num_characters >= 1 << 20:
+        if len(group) == size or num_characters >= LOOK_UP_CHARACTERS:
             yield group
             group, num_characters = [], 0
     if group:
