@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,12 @@ def test_every_flag_has_a_reason_and_is_said_once():
     flags = wanted_flags(options(gpus=4, tensor_parallel=2))
     assert all(flag.reason for flag in flags)
     assert len(values(flags)) == len(flags)
+
+
+def test_the_documentation_has_every_flag_that_is_not_an_option_of_the_commands():
+    page = Path(__file__).resolve().parents[2] / "docs" / "vllm.md"
+    named = {flag.name for flag in wanted_flags(options())} - {"--host", "--port", "--served-model-name"}
+    assert {name for name in named if f"`{name}" not in page.read_text()} == set()
 
 
 def test_gpus_are_shared_out_among_copies():
