@@ -9,16 +9,21 @@ import typer
 from rich.console import Console
 
 from reflectgen.cli import options as o
+from reflectgen.cli import tokens as t
 from reflectgen.cli.display import shown
 from reflectgen.errors import OutputError, RecipeError
 from reflectgen.export.arms.options import ArmName, ArmOptions
 from reflectgen.export.arms.registry import ARMS, make_arm
+from reflectgen.export.card import CARD_NAME
 from reflectgen.export.formats import Format
+from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME, Manifest
+from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.jobs.arms import measure_of
 from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress
+from reflectgen.shards import PARTIAL
 
 
 def export(
@@ -27,17 +32,32 @@ def export(
     arm: Annotated[ArmName, typer.Option(help="What is done to the documents; see `reflectgen arms`.")] = ArmName.SRP,
     seed: o.ArmSeed = 0,
     strict: o.ArmStrict = False,
-    tokenizer: o.ArmTokenizer = None,
-    formats: o.Formats = None,
+    tokenizer: t.Tokenizer = None,
+    formats: t.AnyFormats = None,
+    weight_text: t.WeightText = 1.0,
+    weight_reflection: t.WeightReflection = 1.0,
+    weight_end_of_text: t.WeightEndOfText = 1.0,
+    weight_prefix: t.WeightPrefix = 0.0,
+    processes: t.Processes = None,
     mode: o.Style = None,
     open_marker: o.OpenMarker = "<think>",
     close_marker: o.CloseMarker = "</think>",
     end_of_text: o.EndOfText = "<|endoftext|>",
     end_after_unsafe: o.EndAfterUnsafe = None,
 ) -> None:
-    """Export a finished job again; no teacher is asked."""
-    if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / MANIFEST_NAME).exists())):
+    """Export a finished job again, or an export as tokens; no teacher is asked."""
+    t.check_tokenizer(formats, tokenizer)
+    weights = Weights(
+        text=weight_text, reflection=weight_reflection, end_of_text=weight_end_of_text, prefix=weight_prefix
+    )
+    if to.exists() and (not to.is_dir() or not is_free(to)):
         raise OutputError(f"{to} is not empty and holds no export; name a new folder with --to")
+    if (folder / MANIFEST_NAME).exists():
+        if arm is not ArmName.SRP or mode or not formats or len(t.token_formats(formats)) < len(formats):
+            what = ", ".join(TokenFormat)
+            raise RecipeError(f"{folder} is an export and no job: only --format {what} can be made from it, as it is")
+        t.write_tokens(folder, to, t.token_formats(formats), tokenizer, weights, processes)
+        return
     with existing_job(folder) as (store, job):
         if job.state != "finished":
             raise RecipeError(f"the job in {folder} is not finished; end it with `reflectgen run` first")
@@ -49,7 +69,7 @@ def export(
         progress = Progress(stage="exporting")
         with shown(progress, list, quiet=False):
             manifest = export_job(
-                store, job, folder, to, formats or [Format.PARQUET], form, progress, make_arm(options, form, measure)
+                store, job, folder, to, t.text_formats(formats), form, progress, make_arm(options, form, measure)
             )
     console = Console(soft_wrap=True, highlight=False)
     if arm is not ArmName.SRP:
@@ -57,6 +77,16 @@ def export(
         console.print(f"prove it: reflectgen verify {to} --job {folder}{_again(tokenizer, arm)}", markup=False)
     what = "woven" if arm is ArmName.SRP else "written"
     console.print(f"{manifest.counts.num_documents:,} documents {what}: {to}", style="bold", markup=False)
+    if named := t.token_formats(formats):
+        t.write_tokens(to, to, named, tokenizer, weights, processes)
+
+
+def is_free(to: Path) -> bool:
+    """Whether a folder holds nothing but what exports write, finished or not."""
+    ours = {MANIFEST_NAME, CARD_NAME, *(one.folder for one in Format), *TokenFormat}
+    return (to / MANIFEST_NAME).exists() or all(
+        path.name in ours or PARTIAL.fullmatch(path.name) for path in to.iterdir()
+    )
 
 
 def _done(manifest: Manifest) -> str:

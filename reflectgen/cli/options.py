@@ -71,7 +71,10 @@ EndAfterUnsafe = Annotated[bool | None, typer.Option(help="Whether it does; unle
 ArmSeed = Annotated[int, typer.Option(help="Seed of what chance decides in an arm.", min=0)]
 ArmTokenizer = Annotated[
     Path | None,
-    typer.Option("--tokenizer", help="Count tokens of this tokenizer.json, or the folder with it; else words."),
+    typer.Option(
+        "--tokenizer",
+        help="Count tokens of this tokenizer.json, or the folder with it; else words.",
+    ),
 ]
 ArmStrict = Annotated[bool, typer.Option("--strict", help="Treat controversial chunks as unsafe ones.")]
 

@@ -11,16 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from reflectgen.cli import options as o
+from reflectgen.cli import tokens as t
 from reflectgen.cli.models import Models, recipe_of
 from reflectgen.cli.working import how_to_go_on, print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.corpus.sources import Source, find_sources
 from reflectgen.errors import InputError, TeacherError
-from reflectgen.export.formats import Format
+from reflectgen.export.kinds import Weights
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
-from reflectgen.jobs.folder import begin_or_resume, changed_since, job_folder, salt_of
+from reflectgen.jobs.folder import EXPORT, begin_or_resume, changed_since, job_folder, salt_of
 from reflectgen.jobs.recipe import job_recipe
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
@@ -58,7 +59,7 @@ def run(
     max_cost: o.MaxCost = None,
     max_tokens_total: o.MaxTokens = None,
     stop_after_accepted: o.StopAfter = None,
-    formats: o.Formats = None,
+    formats: t.AnyFormats = None,
     open_marker: o.OpenMarker = "<think>",
     close_marker: o.CloseMarker = "</think>",
     end_of_text: o.EndOfText = "<|endoftext|>",
@@ -81,16 +82,20 @@ def run(
         timeout_seconds=timeout,
         outage_patience_seconds=outage_patience,
     )
+    t.check_tokenizer(formats, tokenizer)
+    in_chunks = tokenizer if chunk_tokens else None  # one that tokens are written with alone changes no chunk
     with o.checked():
         file = recipe_of(models)
         settings = {
             "read": ReadOptions(text_field=text_field, id_field=id_field, max_document_bytes=max_document_bytes),
-            "chunks": ChunkOptions(chunk_words=chunk_words, chunk_tokens=chunk_tokens, tokenizer=tokenizer),
+            "chunks": ChunkOptions(chunk_words=chunk_words, chunk_tokens=chunk_tokens, tokenizer=in_chunks),
             "form": o.form_of(file.policy.mode, open_marker, close_marker, end_of_text, end_after_unsafe),
-            "formats": tuple(dict.fromkeys(formats or [Format.PARQUET])),
+            "formats": tuple(dict.fromkeys(t.text_formats(formats))),
         }
     limits = Limits(max_cost, max_tokens_total, stop_after_accepted)
     asyncio.run(work(inputs, out, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet))
+    if named := t.token_formats(formats):
+        t.write_tokens(out / EXPORT, out / EXPORT, named, tokenizer, Weights(), None, quiet=quiet or as_json)
 
 
 async def work(

@@ -14,8 +14,11 @@ from reflectgen.cli import options as o
 from reflectgen.errors import VerificationError
 from reflectgen.export.arms.registry import ARMS, Rows
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
-from reflectgen.export.verify import verify_export
+from reflectgen.export.shard_processes import usable_cpus
+from reflectgen.export.verify import VerifyReport, verify_export
+from reflectgen.export.verify_tokens import is_tokens, token_folders, verify_tokens
 from reflectgen.jobs.arms import verify_arm
+from reflectgen.jobs.folder import EXPORT
 from reflectgen.jobs.sft import SFT
 from reflectgen.jobs.verify import verify_job
 
@@ -33,10 +36,15 @@ def verify(
 ) -> None:
     """Check every hash, count and span; of a job, also that every document is the corpus's own, word for word."""
     alone = (folder / MANIFEST_NAME).exists()
-    if job is not None:
+    if is_tokens(folder):
+        report = VerifyReport()
+        verify_tokens(folder, report, usable_cpus())
+    elif job is not None:
         report = verify_arm(folder, job, tokenizer)
     else:
         report = verify_export(folder) if alone else verify_job(folder)
+    for tokens in token_folders(folder if alone else folder / EXPORT):
+        verify_tokens(tokens, report, usable_cpus())
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report)}))
     console = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -44,7 +52,9 @@ def verify(
         console.print(problem, style="red", markup=False)
     if not report.ok:
         raise VerificationError(f"{folder} does not verify: {report.num_problems} problems, the first are above")
-    if not as_json:
+    if is_tokens(folder) and not as_json:
+        typer.echo(f"verified: {report.num_files} files")
+    elif not as_json:
         proved = _proved(folder, folder if alone else None, job)
         found = f"{report.num_files} files, {report.num_documents:,} documents, {report.num_reflections:,} reflections"
         typer.echo(f"verified: {found}; {proved}")

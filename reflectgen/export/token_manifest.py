@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from reflectgen.errors import VerificationError
 from reflectgen.export.kinds import Kind, Weights
 from reflectgen.export.manifest import MANIFEST_NAME, problem
+from reflectgen.reflection.form import FormOptions
 from reflectgen.shards import whole_file
 
 FORMAT = "token_shards"
@@ -43,7 +44,8 @@ class TokenShard(BaseModel, frozen=True, extra="forbid"):
 class TokenManifest(BaseModel, frozen=True, extra="forbid"):
     """`vocab_size` is one more than the highest id; `source_manifest_sha256` is of the export's `manifest.json`.
 
-    `weights` are the loss weights that masks were written with, and that a trainer takes unless told otherwise.
+    `form` is the written form of its reflections. `weights` are the loss weights that masks were written with, and that
+    a trainer takes unless told otherwise.
     """
 
     format: str
@@ -54,6 +56,7 @@ class TokenManifest(BaseModel, frozen=True, extra="forbid"):
     marker_ids: dict[str, int] = {}
     tokenizer: TokenFile | None = None
     weights: Weights = Weights()
+    form: FormOptions | None = None
     arm: str = "srp"
     source_manifest_sha256: str = ""
     recipe: dict[str, Any] = {}

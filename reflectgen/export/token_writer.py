@@ -1,10 +1,12 @@
-"""Writing token shards: one shard's files document by document, and a whole small corpus at once."""
+"""Writing the files of one shard of a tokenised corpus, document by document: the frame, and our own token shards."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import ExitStack
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from reflectgen.export.kinds import Kind
+from reflectgen.export.kinds import Kind, Weights
 from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.token_manifest import (
     ENDS,
@@ -26,58 +28,77 @@ from reflectgen.export.token_manifest import (
     sum_by_kind,
     write_token_manifest,
 )
-from reflectgen.shards import cannot_write, whole_file
+from reflectgen.shards import whole_file
 
 Ids = Sequence[int] | npt.NDArray[Any]
 
 
-class HashedFile:
-    """A file that is written once from start to end, and knows its SHA-256 then; whole or absent."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the writer of any format must know of the tokens."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    vocab_size: int
+    end_of_text_id: int
+    weights: Weights
+
+
+class HashedFile:
+    """A file that is written from start to end, whole or absent, and knows its SHA-256 then.
+
+    Without a folder nothing is written, and the hash is all there is.
+    """
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self.path = folder / name if folder else None
         self._name = name
-        self._path = folder / name
         self._sha256 = hashlib.sha256()
         self._num_bytes = 0
-        self._open = ExitStack()
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Raises OutputError if it cannot be written, or the disk is full."""
+        if self.path is None:
+            self._write: Any = len
+            yield
+            return
+        with whole_file(self.path) as partial, partial.open("wb") as file:
+            self._write = file.write
+            yield
 
     def write(self, data: bytes) -> None:
         self._sha256.update(data)
         self._num_bytes += len(data)
-        self._file.write(data)
+        self._write(data)
 
     def entry(self) -> TokenFile:
         return TokenFile(path=self._name, sha256=self._sha256.hexdigest(), num_bytes=self._num_bytes)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            partial = stack.enter_context(whole_file(self._path))
-            try:
-                self._file = stack.enter_context(partial.open("wb"))
-            except OSError as error:
-                raise cannot_write(self._path, error) from error
-            self._open = stack.pop_all()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+class ShardWriter(ABC):
+    """Writes one shard of a format; its files are there once `opened` ends, and `shard` then describes them."""
 
+    suffixes: tuple[str, ...]  # of its files; a subclass names them
 
-class TokenShardWriter:
-    """Writes the three files of one shard, which are there once the context ends; `shard()` then describes them."""
-
-    def __init__(self, folder: Path, name: str, vocab_size: int, end_of_text_id: int) -> None:
-        self._name = name
-        self._vocab_size = vocab_size
-        self._end_of_text_id = end_of_text_id
-        self._dtype = np.dtype(dtype_for(vocab_size)).newbyteorder("<")
-        self._files = [HashedFile(folder, f"{name}.{suffix}") for suffix in (TOKENS, KINDS, ENDS)]
-        self._open = ExitStack()
-        self._num_documents = 0
-        self._num_tokens = 0
+    def __init__(self, folder: Path | None, name: str, layout: Layout) -> None:
+        self.name = name
+        self.layout = layout
+        self.files = [HashedFile(folder, self.path_of(name, suffix)) for suffix in self.suffixes]
+        self.num_documents = 0
+        self.num_tokens = 0
         self._by_kind = np.zeros(len(Kind), np.int64)
+
+    @staticmethod
+    def path_of(name: str, suffix: str) -> str:
+        return f"{name}.{suffix}"
+
+    @contextmanager
+    def opened(self) -> Iterator[Self]:
+        """Raises OutputError if a file cannot be written, or the disk is full."""
+        with ExitStack() as stack:
+            for file in self.files:
+                stack.enter_context(file.opened())
+            yield self
+            self.finish()
 
     def add(self, ids: Ids, kinds: Ids) -> None:
         """Add one document; its end-of-text id is added, unless it ends with one.
@@ -85,67 +106,73 @@ class TokenShardWriter:
         Raises:
             ValueError: an id is not of the vocabulary, or there are not as many kinds as ids.
         """
-        found, of_kind = ended(ids, kinds, self._end_of_text_id)
-        if found.min() < 0 or found.max() >= self._vocab_size:
-            raise ValueError(f"an id is not of the vocabulary of {self._vocab_size}: {found.min()} or {found.max()}")
-        self._num_documents += 1
-        self._num_tokens += len(found)
+        found, of_kind = ended(ids, kinds, self.layout.end_of_text_id)
+        if found.min() < 0 or found.max() >= self.layout.vocab_size:
+            of_them = f"{found.min()} to {found.max()}"
+            raise ValueError(f"the ids, {of_them}, are not all of the vocabulary of {self.layout.vocab_size}")
+        self.num_documents += 1
+        self.num_tokens += len(found)
         self._by_kind += np.bincount(of_kind, minlength=len(Kind))
-        for file, data in zip(
-            self._files, (found.astype(self._dtype), of_kind, np.uint64(self._num_tokens)), strict=True
-        ):
-            file.write(data.tobytes())
+        self.write(found, of_kind)
+
+    @abstractmethod
+    def write(self, ids: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint8]) -> None:
+        """Write one document, its end-of-text included; it is counted already."""
+
+    def finish(self) -> None:  # noqa: B027 - most formats have nothing to add
+        """Write what is known only at the end."""
 
     def shard(self, source_sha256: str = "") -> TokenShard:
         return TokenShard(
-            name=self._name,
+            name=self.name,
             source_sha256=source_sha256,
-            num_documents=self._num_documents,
-            num_tokens=self._num_tokens,
+            num_documents=self.num_documents,
+            num_tokens=self.num_tokens,
             tokens_by_kind={kind.name.lower(): int(self._by_kind[kind]) for kind in Kind},
-            files=[file.entry() for file in self._files],
+            files=[file.entry() for file in self.files],
         )
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            for file in self._files:
-                stack.enter_context(file)
-            self._open = stack.pop_all()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.__exit__(kind, error, trace)
+class TokenShardWriter(ShardWriter):
+    """Writes a shard of the folder that `token_shards` describes."""
+
+    suffixes = (TOKENS, KINDS, ENDS)
+
+    def write(self, ids: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint8]) -> None:
+        tokens, of_kind, ends = self.files
+        tokens.write(little_endian(ids, dtype_for(self.layout.vocab_size)))
+        of_kind.write(kinds.tobytes())
+        ends.write(self.num_tokens.to_bytes(8, "little"))
 
 
 class TokenShardsWriter:
-    """Writes a corpus of given tokens, document by document, in one pass: the folder of `TokenShards`.
+    """Writes a corpus of given tokens, document by document: a folder that `TokenShards` opens once the context ends.
 
     `about` are fields of `TokenManifest`: `weights`, `marker_ids`, `arm` and so on. Documents go into `num_shards`
-    shards in turn, so they are read back in another order if there are several.
+    shards in turn, so if there are several they are read back in another order.
     """
 
     def __init__(
         self, folder: Path, *, vocab_size: int, end_of_text_id: int, num_shards: int = 1, **about: Any
     ) -> None:
         self._folder = folder
-        self._about = {"vocab_size": vocab_size, "end_of_text_id": end_of_text_id, **about}
+        self._about = {"format": FORMAT, "dtype": dtype_for(vocab_size), "vocab_size": vocab_size, **about}
+        self._about["end_of_text_id"] = end_of_text_id
+        layout = Layout(vocab_size, end_of_text_id, about.get("weights", Weights()))
         names = [f"train-{number:05d}-of-{num_shards:05d}" for number in range(num_shards)]
-        self._shards = [TokenShardWriter(folder, name, vocab_size, end_of_text_id) for name in names]
-        self._open = ExitStack()
+        self._writers = [TokenShardWriter(folder, name, layout) for name in names]
         self._num_documents = 0
 
     def add(self, ids: Ids, kinds: Ids) -> None:
-        """Add one document; see `TokenShardWriter.add`."""
-        self._shards[self._num_documents % len(self._shards)].add(ids, kinds)
+        """Add one document; see `ShardWriter.add`."""
+        self._writers[self._num_documents % len(self._writers)].add(ids, kinds)
         self._num_documents += 1
 
     def __enter__(self) -> Self:
         (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
         with ExitStack() as stack:
-            for shard in self._shards:
-                stack.enter_context(shard)
+            for writer in self._writers:
+                stack.enter_context(writer.opened())
             self._open = stack.pop_all()
         return self
 
@@ -154,20 +181,23 @@ class TokenShardsWriter:
     ) -> None:
         self._open.__exit__(kind, error, trace)
         if error is None:
-            shards = [writer.shard() for writer in self._shards]
-            write_token_manifest(self._folder, manifest_of(shards, FORMAT, self._about))
+            shards = [writer.shard() for writer in self._writers]
+            write_token_manifest(self._folder, manifest_of(shards, self._about))
 
 
-def manifest_of(shards: list[TokenShard], format_: str, about: dict[str, Any]) -> TokenManifest:
+def manifest_of(shards: list[TokenShard], about: dict[str, Any]) -> TokenManifest:
     """Return the manifest of these shards; `about` are its other fields."""
     return TokenManifest(
-        format=format_,
-        **{"dtype": dtype_for(about["vocab_size"]), **about},
+        **about,
         num_documents=sum(shard.num_documents for shard in shards),
         num_tokens=sum(shard.num_tokens for shard in shards),
         tokens_by_kind=sum_by_kind(shards),
         shards=shards,
     )
+
+
+def little_endian(ids: npt.NDArray[Any], dtype: str) -> bytes:
+    return ids.astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
 
 def ended(ids: Ids, kinds: Ids, end_of_text_id: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:

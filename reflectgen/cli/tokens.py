@@ -1,0 +1,112 @@
+"""What `export` and `run` share to write a corpus as tokens: options, and the step after the woven documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from reflectgen.export.formats import Format
+from reflectgen.export.kinds import Weights
+from reflectgen.export.marked_tokenizer import load_marked_tokenizer
+from reflectgen.export.shard_processes import usable_cpus
+from reflectgen.export.token_export import Making, export_tokens
+from reflectgen.export.trainer_formats import TokenFormat
+from reflectgen.export.woven_source import open_woven
+from reflectgen.reflection.form import FormOptions
+
+
+class AnyFormat(StrEnum):
+    """Every format that the command line writes: `Format`, then `TokenFormat`."""
+
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+    JSONL_ZST = "jsonl.zst"
+    STANDOFF = "standoff"
+    TOKENS = "tokens"
+    MEGATRON = "megatron"
+    DATATROVE = "datatrove"
+    OLMO = "olmo"
+
+
+AnyFormats = Annotated[
+    list[AnyFormat] | None, typer.Option("--format", "-f", help="What to write; give it again for more.")
+]
+Tokenizer = Annotated[
+    Path | None,
+    typer.Option(
+        help="A tokenizer.json, or its folder: what formats of tokens are made with, and `raw-matched` counts."
+    ),
+]
+Processes = Annotated[int | None, typer.Option(min=1, help="Processes that tokenise; one a CPU unless told.")]
+WeightText = Annotated[float, typer.Option(min=0, help="Loss weight of a document's own tokens.")]
+WeightReflection = Annotated[float, typer.Option(min=0, help="Loss weight of reflections.")]
+WeightEndOfText = Annotated[float, typer.Option(min=0, help="Loss weight of ends of text.")]
+WeightPrefix = Annotated[float, typer.Option(min=0, help="Loss weight of what arm `prefix` puts before chunks.")]
+
+
+def text_formats(wanted: Sequence[AnyFormat] | None) -> list[Format]:
+    """Return the formats of woven documents; tokens are made from Parquet, unless another one is wanted."""
+    found = [Format(one.value) for one in wanted or () if one.value in set(Format)]
+    if any(one is not Format.STANDOFF for one in found):
+        return found
+    return [*found, Format.PARQUET] if token_formats(wanted) else found or [Format.PARQUET]
+
+
+def token_formats(wanted: Sequence[AnyFormat] | None) -> list[TokenFormat]:
+    return [TokenFormat(one.value) for one in wanted or () if one.value in set(TokenFormat)]
+
+
+def check_tokenizer(wanted: Sequence[AnyFormat] | None, tokenizer: Path | str | None) -> None:
+    """See that there is a tokenizer if tokens are wanted, before anything takes its time.
+
+    Raises:
+        typer.BadParameter: none is named.
+        InputError: it is no tokenizer.
+    """
+    if named := token_formats(wanted):
+        if tokenizer is None:
+            raise typer.BadParameter(f"--format {named[0]} needs --tokenizer: a tokenizer.json, or the folder with it")
+        load_marked_tokenizer(str(tokenizer), FormOptions())
+
+
+def write_tokens(
+    directory: Path,
+    to: Path,
+    formats: Sequence[TokenFormat],
+    tokenizer: Path | str | None,
+    weights: Weights,
+    processes: int | None,
+    *,
+    quiet: bool = False,
+) -> None:
+    """Write the woven documents of the export in `directory` as tokens, and say what became of them.
+
+    Raises:
+        InputError: it is no tokenizer.
+        VerificationError: there is no finished export.
+    """
+    woven = open_woven(directory)
+    making = Making(load_marked_tokenizer(str(tokenizer), woven.manifest.form), woven.manifest.form, weights)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    columns = (TextColumn("tokenising"), BarColumn(), TextColumn("{task.completed} documents"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("", total=woven.manifest.counts.num_documents)
+        made = export_tokens(
+            woven,
+            to,
+            formats,
+            making,
+            processes or usable_cpus(),
+            lambda num_documents: progress.advance(task, num_documents),
+        )
+    out = Console(soft_wrap=True, highlight=False, quiet=quiet)
+    if making.tokenizer.added:
+        out.print(f"added to the tokenizer: {' '.join(making.tokenizer.added)}", markup=False)
+    for format_, manifest in made.items():
+        out.print(f"{manifest.num_tokens:,} tokens: {to / format_}", style="bold", markup=False)
