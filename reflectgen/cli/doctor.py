@@ -25,9 +25,11 @@ from reflectgen.cli.finding import Finding
 from reflectgen.cli.models import Models, recipe_of
 from reflectgen.cli.service_check import check_service
 from reflectgen.errors import ReflectgenError, TeacherError
+from reflectgen.filters.candidate import UNSCORED, Candidate
+from reflectgen.filters.judge import Judge
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
-from reflectgen.records import Chunk, Label, Reply
+from reflectgen.records import Category, Chunk, Label, Reflection, Reply, Verdict
 from reflectgen.reflection.roles import Guard, Teacher
 from reflectgen.settings import read_service_settings, read_settings
 from reflectgen.store import Store
@@ -86,7 +88,10 @@ async def _ask(file: RecipeFile) -> list[Finding]:
     try:
         async with open_roles(file) as roles:
             label, said = await _ask_guard(roles.guard, chunk)
-            return [*found, said, *[await _ask_teacher(teacher, chunk, label) for teacher in roles.teachers]]
+            found += [said, *[await _ask_teacher(teacher, chunk, label) for teacher in roles.teachers]]
+            if roles.judge is not None:
+                found.append(await _ask_judge(Judge(roles.judge, roles.judge_model), chunk, label))
+            return found
     except TeacherError as error:
         known = any(finding.found == str(error) for finding in found)  # the endpoint's own line says it
         return found if known else [*found, Finding("roles", False, str(error))]
@@ -113,6 +118,21 @@ async def _ask_teacher(teacher: Teacher, chunk: Chunk, label: Label) -> Finding:
         )
     said = reply.reflection
     return Finding("teacher", True, f"{name} says {said.verdict}: {said.rationale} ({seconds * 1000:,.0f} ms)")
+
+
+async def _ask_judge(judge: Judge, chunk: Chunk, label: Label) -> Finding:
+    began = time.perf_counter()
+    written = Reflection(Verdict.SAFE, Category.NONE, "a ferry leaves while children wave from the pier.")
+    decision = await judge.decide(Candidate(chunk, label, Reply(written.rationale, written)))
+    seconds = time.perf_counter() - began
+    if decision is UNSCORED:
+        return Finding("judge", False, f"{judge.model_name} does not answer with grades: all would stay unscored")
+    said = (
+        f"gives a fitting sentence low grades: {decision.detail}"
+        if decision.reason
+        else "grades a fitting sentence well"
+    )
+    return Finding("judge", True, f"{judge.model_name} {said} ({seconds * 1000:,.0f} ms)")
 
 
 def _print(findings: list[Finding]) -> None:

@@ -92,6 +92,21 @@ def test_a_teacher_that_keeps_to_no_schema_is_found_out(tmp_path, capsys):
     assert {what for what, ok, _ in found if not ok} == {"endpoint e", "teacher"}
 
 
+@pytest.mark.parametrize(("grade", "ok"), [(4, True), (2, True), ("good", False)])
+def test_a_judge_is_asked_for_grades(grade, ok, tmp_path, capsys):
+    grades = dict.fromkeys(("grounded", "verdict", "detail", "tone", "address"), grade)
+
+    async def respond(asked):
+        if asked.path == "/v1/chat/completions" and "grounded" in asked.json()["messages"][0]["content"]:
+            return http(200, completion(json.dumps(grades)))
+        return await vllm(json.dumps(JSON))(asked)
+
+    with background(respond) as server:
+        code, found = findings(at(server.url, "teacher") + '[judge]\nuse = ["e"]\n', tmp_path, capsys)
+    assert [said for what, fine, said in found if what == "judge" and fine is ok]
+    assert code == (0 if ok else 1)
+
+
 def test_every_endpoint_of_a_role_is_looked_at_and_the_one_that_is_away_is_named(tmp_path, capsys):
     with background(vllm(json.dumps(JSON))) as server:
         more = '[endpoints.f]\nurl = "http://127.0.0.1:9"\nmodel = "m"\n'
