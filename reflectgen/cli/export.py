@@ -15,6 +15,7 @@ from reflectgen.errors import OutputError, RecipeError
 from reflectgen.export.arms.options import ArmName, ArmOptions
 from reflectgen.export.arms.registry import ARMS, make_arm
 from reflectgen.export.card import CARD_NAME
+from reflectgen.export.dolma import DOLMA
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME, Manifest
@@ -53,10 +54,10 @@ def export(
     if to.exists() and (not to.is_dir() or not is_free(to)):
         raise OutputError(f"{to} is not empty and holds no export; name a new folder with --to")
     if (folder / MANIFEST_NAME).exists():
-        if arm is not ArmName.SRP or mode or not formats or len(t.token_formats(formats)) < len(formats):
-            what = ", ".join(TokenFormat)
+        if arm is not ArmName.SRP or mode or not formats or t.made_formats(formats) != formats:
+            what = ", ".join((*TokenFormat, DOLMA))
             raise RecipeError(f"{folder} is an export and no job: only --format {what} can be made from it, as it is")
-        t.write_tokens(folder, to, t.token_formats(formats), tokenizer, weights, processes)
+        t.write_made(folder, to, formats, tokenizer, weights, processes)
         return
     with existing_job(folder) as (store, job):
         if job.state != "finished":
@@ -77,13 +78,12 @@ def export(
         console.print(f"prove it: reflectgen verify {to} --job {folder}{_again(tokenizer, arm)}", markup=False)
     what = "woven" if arm is ArmName.SRP else "written"
     console.print(f"{manifest.counts.num_documents:,} documents {what}: {to}", style="bold", markup=False)
-    if named := t.token_formats(formats):
-        t.write_tokens(to, to, named, tokenizer, weights, processes)
+    t.write_made(to, to, formats, tokenizer, weights, processes)
 
 
 def is_free(to: Path) -> bool:
     """Whether a folder holds nothing but what exports write, finished or not."""
-    ours = {MANIFEST_NAME, CARD_NAME, *(one.folder for one in Format), *TokenFormat}
+    ours = {MANIFEST_NAME, CARD_NAME, *(one.folder for one in Format), *TokenFormat, DOLMA}
     return (to / MANIFEST_NAME).exists() or all(
         path.name in ours or PARTIAL.fullmatch(path.name) for path in to.iterdir()
     )

@@ -94,8 +94,7 @@ def run(
         }
     limits = Limits(max_cost, max_tokens_total, stop_after_accepted)
     asyncio.run(work(inputs, out, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet))
-    if named := t.token_formats(formats):
-        t.write_tokens(out / EXPORT, out / EXPORT, named, tokenizer, Weights(), None, quiet=quiet or as_json)
+    t.write_made(out / EXPORT, out / EXPORT, formats, tokenizer, Weights(), None, quiet=quiet or as_json)
 
 
 async def work(

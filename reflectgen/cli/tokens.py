@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,18 +12,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reflectgen.export.dolma import DOLMA, export_dolma
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.shard_processes import usable_cpus
 from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.trainer_formats import TokenFormat
-from reflectgen.export.woven_source import open_woven
+from reflectgen.export.woven_source import WovenExport, open_woven
 from reflectgen.reflection.form import FormOptions
 
 
 class AnyFormat(StrEnum):
-    """Every format that the command line writes: `Format`, then `TokenFormat`."""
+    """Every format that the command line writes: `Format`, then what is made from woven documents."""
 
     PARQUET = "parquet"
     JSONL = "jsonl"
@@ -32,6 +34,7 @@ class AnyFormat(StrEnum):
     MEGATRON = "megatron"
     DATATROVE = "datatrove"
     OLMO = "olmo"
+    DOLMA = "dolma"
 
 
 AnyFormats = Annotated[
@@ -55,7 +58,12 @@ def text_formats(wanted: Sequence[AnyFormat] | None) -> list[Format]:
     found = [Format(one.value) for one in wanted or () if one.value in set(Format)]
     if any(one is not Format.STANDOFF for one in found):
         return found
-    return [*found, Format.PARQUET] if token_formats(wanted) else found or [Format.PARQUET]
+    return [*found, Format.PARQUET] if made_formats(wanted) else found or [Format.PARQUET]
+
+
+def made_formats(wanted: Sequence[AnyFormat] | None) -> list[AnyFormat]:
+    """Return the formats that are made from woven documents."""
+    return [one for one in wanted or () if one.value not in set(Format)]
 
 
 def token_formats(wanted: Sequence[AnyFormat] | None) -> list[TokenFormat]:
@@ -75,38 +83,44 @@ def check_tokenizer(wanted: Sequence[AnyFormat] | None, tokenizer: Path | str | 
         load_marked_tokenizer(str(tokenizer), FormOptions())
 
 
-def write_tokens(
+def write_made(
     directory: Path,
     to: Path,
-    formats: Sequence[TokenFormat],
+    wanted: Sequence[AnyFormat] | None,
     tokenizer: Path | str | None,
     weights: Weights,
     processes: int | None,
     *,
     quiet: bool = False,
 ) -> None:
-    """Write the woven documents of the export in `directory` as tokens, and say what became of them.
+    """Write what is wanted and is made from the woven documents of the export in `directory`, and say what it became.
 
     Raises:
         InputError: it is no tokenizer.
         VerificationError: there is no finished export.
     """
+    if not made_formats(wanted):
+        return
     woven = open_woven(directory)
-    making = Making(load_marked_tokenizer(str(tokenizer), woven.manifest.form), woven.manifest.form, weights)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (TextColumn("tokenising"), BarColumn(), TextColumn("{task.completed} documents"), TimeRemainingColumn())
+    out = Console(soft_wrap=True, highlight=False, quiet=quiet)
+    if formats := token_formats(wanted):
+        making = Making(load_marked_tokenizer(str(tokenizer), woven.manifest.form), woven.manifest.form, weights)
+        with _shown("tokenising", woven, quiet) as done:
+            made = export_tokens(woven, to, formats, making, processes or usable_cpus(), done)
+        if making.tokenizer.added:
+            out.print(f"added to the tokenizer: {' '.join(making.tokenizer.added)}", markup=False)
+        for format_, manifest in made.items():
+            out.print(f"{manifest.num_tokens:,} tokens: {to / format_}", style="bold", markup=False)
+    if AnyFormat.DOLMA in (wanted or ()):
+        with _shown("writing dolma", woven, quiet) as done:
+            beside = export_dolma(woven, to, processes or usable_cpus(), done)
+        out.print(f"{beside.num_documents:,} documents with attributes: {to / DOLMA}", style="bold", markup=False)
+
+
+@contextmanager
+def _shown(what: str, woven: WovenExport, quiet: bool) -> Iterator[Callable[[int], None]]:
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed} documents"), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("", total=woven.manifest.counts.num_documents)
-        made = export_tokens(
-            woven,
-            to,
-            formats,
-            making,
-            processes or usable_cpus(),
-            lambda num_documents: progress.advance(task, num_documents),
-        )
-    out = Console(soft_wrap=True, highlight=False, quiet=quiet)
-    if making.tokenizer.added:
-        out.print(f"added to the tokenizer: {' '.join(making.tokenizer.added)}", markup=False)
-    for format_, manifest in made.items():
-        out.print(f"{manifest.num_tokens:,} tokens: {to / format_}", style="bold", markup=False)
+        yield lambda num_documents: progress.advance(task, num_documents)

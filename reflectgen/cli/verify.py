@@ -16,7 +16,7 @@ from reflectgen.export.arms.registry import ARMS, Rows
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
 from reflectgen.export.shard_processes import usable_cpus
 from reflectgen.export.verify import VerifyReport, verify_export
-from reflectgen.export.verify_tokens import is_tokens, token_folders, verify_tokens
+from reflectgen.export.verify_made import is_made, made_folders, verify_made
 from reflectgen.jobs.arms import verify_arm
 from reflectgen.jobs.folder import EXPORT
 from reflectgen.jobs.sft import SFT
@@ -36,15 +36,15 @@ def verify(
 ) -> None:
     """Check every hash, count and span; of a job, also that every document is the corpus's own, word for word."""
     alone = (folder / MANIFEST_NAME).exists()
-    if is_tokens(folder):
+    if is_made(folder):
         report = VerifyReport()
-        verify_tokens(folder, report, usable_cpus())
+        verify_made(folder, report, usable_cpus())
     elif job is not None:
         report = verify_arm(folder, job, tokenizer)
     else:
         report = verify_export(folder) if alone else verify_job(folder)
-    for tokens in token_folders(folder if alone else folder / EXPORT):
-        verify_tokens(tokens, report, usable_cpus())
+    for made in made_folders(folder if alone else folder / EXPORT):
+        verify_made(made, report, usable_cpus())
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report)}))
     console = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -52,7 +52,7 @@ def verify(
         console.print(problem, style="red", markup=False)
     if not report.ok:
         raise VerificationError(f"{folder} does not verify: {report.num_problems} problems, the first are above")
-    if is_tokens(folder) and not as_json:
+    if is_made(folder) and not as_json:
         typer.echo(f"verified: {report.num_files} files")
     elif not as_json:
         proved = _proved(folder, folder if alone else None, job)

@@ -32,14 +32,15 @@ def stand_off(document: Document, reflections: Sequence[ChunkReflection], woven:
         id=document.id,
         text=document.text,
         reflections=tuple(beside),
-        neutralised=tuple(_replacements(woven)),
+        neutralised=tuple(replacements(woven)),
         source_sha256=woven.source_sha256,
         metadata=document.metadata,
     )
 
 
-def _replacements(woven: WovenDocument) -> list[Replacement]:
-    replacements = []
+def replacements(woven: WovenDocument) -> list[Replacement]:
+    """Return what weaving replaced in the document itself, by offsets of its original text."""
+    found = []
     num_inserted, passed = 0, 0
     for span in woven.neutralised:
         if span.in_reflection:
@@ -48,5 +49,5 @@ def _replacements(woven: WovenDocument) -> list[Replacement]:
             num_inserted += woven.reflections[passed].end - woven.reflections[passed].start
             passed += 1
         start, end = span.start - num_inserted, span.end - num_inserted
-        replacements.append(Replacement(start, end, woven.text[span.start : span.end]))
-    return replacements
+        found.append(Replacement(start, end, woven.text[span.start : span.end]))
+    return found

@@ -8,6 +8,7 @@ import pytest
 
 from reflectgen.cli import main
 from reflectgen.cli.tokens import AnyFormat
+from reflectgen.export.dolma import DOLMA
 from reflectgen.export.formats import Format
 from reflectgen.export.token_shards import TokenShards
 from reflectgen.export.trainer_formats import TokenFormat
@@ -20,14 +21,14 @@ def printed(capsys, *arguments):
 
 
 def test_the_command_line_knows_every_format():
-    assert list(AnyFormat) == [*Format, *TokenFormat]
+    assert list(AnyFormat) == [*Format, *TokenFormat, DOLMA]
 
 
 def test_a_job_is_exported_as_tokens_and_verifies(finished, tmp_path, capsys):
     tokenizer, to = write_tokenizer("bytes", tmp_path), tmp_path / "out"
     arguments = ["export", finished, "--to", to, "--tokenizer", tokenizer, "--weight-text", "0.5"]
     arguments += ["--processes", "1"]
-    for format_ in TokenFormat:
+    for format_ in (*TokenFormat, DOLMA):
         arguments += ["--format", format_]
     told = printed(capsys, *arguments)
     assert "added to the tokenizer: <think> </think>" in told
@@ -36,6 +37,7 @@ def test_a_job_is_exported_as_tokens_and_verifies(finished, tmp_path, capsys):
     assert read.manifest.arm == "srp"
     assert read.weights.tolist() == [0.5, 1, 1, 0, 0]
     assert read.num_documents == json.loads((to / "manifest.json").read_text())["counts"]["num_documents"]
+    assert "documents with attributes" in told
     assert "verified" in printed(capsys, "verify", to)
     assert printed(capsys, "verify", to / "tokens").startswith("verified: 4 files")
     damaged = next((to / "olmo").glob("*.npy"))

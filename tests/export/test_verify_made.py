@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from reflectgen.export.dolma import DOLMA, export_dolma
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.verify import VerifyReport
-from reflectgen.export.verify_tokens import is_tokens, token_folders, verify_tokens
+from reflectgen.export.verify_made import is_made, made_folders, verify_made
 from reflectgen.export.woven_source import open_woven
 from reflectgen.reflection.form import FormOptions
 from tests.export.making import export
@@ -27,21 +28,22 @@ def out(tmp_path: Path) -> Path:
     export(folder, [Format.PARQUET])
     marked = load_marked_tokenizer(str(write_tokenizer("bytes", tmp_path)), FormOptions())
     export_tokens(open_woven(folder), folder, list(TokenFormat), Making(marked, FormOptions(), Weights(text=0)))
+    export_dolma(open_woven(folder), folder)
     return folder
 
 
 def problems(folder: Path) -> list[str]:
     report = VerifyReport()
-    verify_tokens(folder, report)
+    verify_made(folder, report)
     return report.problems
 
 
 def test_what_was_written_verifies_in_every_format(out: Path) -> None:
-    assert [folder.name for folder in token_folders(out)] == list(TokenFormat)
-    for folder in token_folders(out):
+    assert [folder.name for folder in made_folders(out)] == [*TokenFormat, DOLMA]
+    for folder in made_folders(out):
         assert problems(folder) == []
-        assert is_tokens(folder)
-    assert not is_tokens(out)
+        assert is_made(folder)
+    assert not is_made(out)
 
 
 def test_a_folder_taken_elsewhere_verifies_by_its_hashes(out: Path, tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_tokens_of_other_text_are_found_though_every_hash_is_right(out: Path) ->
     manifest["shards"][0]["files"][0]["sha256"] = hashlib.sha256(changed).hexdigest()
     (out / "tokens" / "manifest.json").write_text(json.dumps(manifest))
     assert [problem.rpartition(": ")[2] for problem in problems(out / "tokens")] == [
-        "made again from the woven documents it is other bytes"
+        "made again from the woven documents it is other than in the manifest"
     ]
 
 
@@ -83,3 +85,11 @@ def test_tokens_of_another_export_are_found(out: Path) -> None:
 def test_an_unfinished_folder_is_found(out: Path) -> None:
     (out / "megatron" / "manifest.json").unlink()
     assert "not finished" in problems(out / "megatron")[0]
+
+
+def test_a_changed_line_of_dolma_is_found(out: Path) -> None:
+    path = out / "dolma" / "documents" / "train-00000-of-00002.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert "SHA-256" in problems(out / "dolma")[0]
+    (out / "dolma" / "manifest.json").unlink()
+    assert "not finished" in problems(out / "dolma")[0]

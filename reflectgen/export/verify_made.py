@@ -1,13 +1,14 @@
-"""Verify tokenised corpora: files and hashes, and every shard made again from the woven documents beside it."""
+"""Verify tokens and dolma's layout: files and hashes, and every shard made again from the woven documents beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from reflectgen.errors import ReflectgenError, VerificationError
 from reflectgen.export.card import CARD_NAME
+from reflectgen.export.dolma import DOLMA, DolmaManifest, DolmaShard, dolma_maker, read_dolma_manifest
 from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.shard_processes import each_shard
@@ -19,32 +20,32 @@ from reflectgen.export.verify import VerifyReport
 from reflectgen.export.woven_source import WovenExport, open_woven
 
 
-def token_folders(directory: Path) -> list[Path]:
-    """Return the folders of tokens within an export, finished or not."""
-    return [directory / format_ for format_ in TokenFormat if (directory / format_).is_dir()]
+def made_folders(directory: Path) -> list[Path]:
+    """Return the folders within an export that were made from its woven documents, finished or not."""
+    return [directory / name for name in (*TokenFormat, DOLMA) if (directory / name).is_dir()]
 
 
-def is_tokens(folder: Path) -> bool:
-    """Whether a folder is itself one of a tokenised corpus."""
+def is_made(folder: Path) -> bool:
+    """Whether a folder is itself such a one."""
     try:
-        read_token_manifest(folder)
+        _manifest(folder)
     except VerificationError:
         return False
     return True
 
 
-def verify_tokens(folder: Path, report: VerifyReport, processes: int = 1) -> None:
-    """Look at everything in a folder of tokens; what is wrong goes into `report`, and nothing is raised for it.
+def verify_made(folder: Path, report: VerifyReport, processes: int = 1) -> None:
+    """Look at everything in such a folder; what is wrong goes into `report`, and nothing is raised for it.
 
     Where the export that it was made from is in the folder above, every shard is made from that again.
     """
     try:
-        manifest, _ = read_token_manifest(folder)
+        manifest = _manifest(folder)
     except VerificationError as error:
         report.add(str(error))
         return
     listed = {file.path: file for shard in manifest.shards for file in shard.files}
-    if manifest.tokenizer:
+    if isinstance(manifest, TokenManifest) and manifest.tokenizer:
         listed[manifest.tokenizer.path] = manifest.tokenizer
     for file in listed.values():
         report.num_files += 1
@@ -56,41 +57,50 @@ def verify_tokens(folder: Path, report: VerifyReport, processes: int = 1) -> Non
         report.add(f"{path}: not in the manifest")
     try:
         woven = open_woven(folder.parent) if (folder.parent / MANIFEST_NAME).exists() else None
-        if woven and manifest.form:
+        if woven:
             _make_again(folder, manifest, woven, report, processes)
     except ReflectgenError as error:
         report.add(f"{folder}: {error}")
 
 
+def _manifest(folder: Path) -> TokenManifest | DolmaManifest:
+    try:
+        return read_dolma_manifest(folder)
+    except VerificationError:
+        if folder.name == DOLMA:
+            raise
+        return read_token_manifest(folder)[0]
+
+
 def _make_again(
-    folder: Path, manifest: TokenManifest, woven: WovenExport, report: VerifyReport, processes: int
+    folder: Path, manifest: TokenManifest | DolmaManifest, woven: WovenExport, report: VerifyReport, processes: int
 ) -> None:
     if manifest.source_manifest_sha256 != woven.manifest_sha256:
         report.add(f"{folder} was made from another export than the one beside it; export it again")
         return
-    assert manifest.form is not None
-    tokenizer = load_marked_tokenizer(str(folder / TOKENIZER_FOLDER), manifest.form)
-    making = Making(tokenizer, manifest.form, manifest.weights)
-    format_ = format_of(manifest)
-    if (tokenizer.sha256, tokenizer.marker_ids) != (
-        manifest.tokenizer and manifest.tokenizer.sha256,
-        manifest.marker_ids,
-    ):
-        report.add(f"{folder}: its tokenizer does not have the markers of its manifest")
-    made = each_shard(partial(shard_maker, making, (format_,), None), woven.sources, processes)
-    for shard, again in zip(manifest.shards, made, strict=False):
-        if shard != again[format_]:
-            report.add(
-                f"{folder / shard.name}: made again from the woven documents it is {_difference(shard, again[format_])}"
-            )
+    made: Iterator[TokenShard | DolmaShard]
+    if isinstance(manifest, DolmaManifest):
+        made = each_shard(partial(dolma_maker, None), woven.sources, processes)
+    else:
+        made = _tokens_again(folder, manifest, woven, processes)
+    written: Sequence[TokenShard | DolmaShard] = manifest.shards
+    for shard, again in zip(written, made, strict=False):
+        if shard != again:
+            report.add(f"{folder / shard.name}: made again from the woven documents it is other than in the manifest")
     if len(manifest.shards) != len(woven.sources):
         report.add(f"{folder} has {len(manifest.shards)} shards, the woven documents {len(woven.sources)}")
 
 
-def _difference(shard: TokenShard, again: TokenShard) -> str:
-    if shard.num_tokens != again.num_tokens:
-        return f"{again.num_tokens} tokens instead of {shard.num_tokens}"
-    return "other bytes"
+def _tokens_again(
+    folder: Path, manifest: TokenManifest, woven: WovenExport, processes: int
+) -> Iterator[TokenShard | DolmaShard]:
+    form = manifest.form or woven.manifest.form
+    tokenizer = load_marked_tokenizer(str(folder / TOKENIZER_FOLDER), form)
+    if tokenizer.marker_ids != manifest.marker_ids:
+        raise VerificationError("its tokenizer has other markers than its manifest; export it again")
+    format_ = format_of(manifest)
+    begin = partial(shard_maker, Making(tokenizer, form, manifest.weights), (format_,), None)
+    return (shards[format_] for shards in each_shard(begin, woven.sources, processes))
 
 
 def _others(folder: Path, listed: set[str]) -> Iterator[Path]:

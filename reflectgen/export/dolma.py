@@ -1,0 +1,168 @@
+"""Dolma's layout: the documents as they were read, and beside them, line for line, what is known of their spans.
+
+    documents/train-00000-of-00004.jsonl.gz                id, text, source, metadata
+    attributes/reflectgen/train-00000-of-00004.jsonl.gz    id, source, attributes: [start, end, score] of each chunk
+    attributes/reflections/train-00000-of-00004.jsonl.gz   id, source, attributes: [start, end, what to write there]
+
+`dolma mix` filters and replaces by the scores of the first set. The second is for whoever weaves: it holds texts, where
+dolma expects numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from reflectgen import __version__
+from reflectgen.errors import RecipeError, VerificationError
+from reflectgen.export.arms.registry import ARMS, Rows
+from reflectgen.export.manifest import MANIFEST_NAME, problem
+from reflectgen.export.record import WovenDocument
+from reflectgen.export.shard_processes import each_shard
+from reflectgen.export.standoff import replacements
+from reflectgen.export.token_manifest import TokenFile
+from reflectgen.export.token_writer import HashedFile
+from reflectgen.export.weave import unweave
+from reflectgen.export.woven_source import Source, WovenExport
+from reflectgen.records import Category, Verdict
+from reflectgen.shards import cannot_write, whole_file
+
+DOLMA = "dolma"
+FOLDERS = ("documents", "attributes/reflectgen", "attributes/reflections")
+SCORES = {Verdict.SAFE: 0.0, Verdict.CONTROVERSIAL: 0.5, Verdict.UNSAFE: 1.0}
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class DolmaShard(BaseModel, frozen=True, extra="forbid"):
+    name: str
+    source_sha256: str
+    num_documents: int
+    files: list[TokenFile]
+
+
+class DolmaManifest(BaseModel, frozen=True, extra="forbid"):
+    """`source_manifest_sha256` is of the `manifest.json` of the export that this was made from."""
+
+    format: Literal["dolma"] = "dolma"
+    version: Literal[1] = 1
+    arm: str
+    source_manifest_sha256: str
+    code_version: str
+    num_documents: int
+    shards: list[DolmaShard]
+
+
+def export_dolma(
+    woven: WovenExport, to: Path, processes: int = 1, done: Callable[[int], None] = lambda num_documents: None
+) -> DolmaManifest:
+    """Write the folder `dolma` under `to`; `done` hears of each shard's documents.
+
+    Raises:
+        RecipeError: the export is of an arm whose documents are not the originals with reflections.
+        OutputError: a folder cannot be written, the disk is full, or a process was killed.
+        VerificationError: the woven documents are not those of their manifest.
+    """
+    arm = woven.manifest.arm.name
+    if ARMS[arm].rows is not Rows.WOVEN:
+        raise RecipeError(f"arm {arm} changes the documents, and dolma's layout keeps them; leave --format dolma out")
+    folder = to / DOLMA
+    _clear(folder, {f"{source.name}.jsonl.gz" for source in woven.sources})
+    shards = []
+    for shard in each_shard(partial(dolma_maker, folder), woven.sources, processes):
+        done(shard.num_documents)
+        shards.append(shard)
+    manifest = DolmaManifest(
+        arm=arm.value,
+        source_manifest_sha256=woven.manifest_sha256,
+        code_version=__version__,
+        num_documents=sum(shard.num_documents for shard in shards),
+        shards=shards,
+    )
+    with whole_file(folder / MANIFEST_NAME) as path:
+        path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def read_dolma_manifest(folder: Path) -> DolmaManifest:
+    """Read the manifest of a folder in dolma's layout.
+
+    Raises:
+        VerificationError: it is missing, or none.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        return DolmaManifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise VerificationError(f"cannot read {path}: {error.strerror}; it is not finished, export it again") from None
+    except ValidationError as error:
+        raise VerificationError(f"{path} is no manifest of dolma's layout: {problem(error)}") from None
+
+
+def dolma_maker(folder: Path | None) -> Callable[[Source], DolmaShard]:
+    """Return what makes one shard; without a folder it only finds out what would be written."""
+
+    def make(source: Source) -> DolmaShard:
+        files = [HashedFile(folder, f"{name}/{source.name}.jsonl.gz") for name in FOLDERS]
+        num_documents = 0
+        with ExitStack() as stack:
+            outputs = [stack.enter_context(_gzipped(file)) for file in files]
+            for document in source.documents():
+                num_documents += 1
+                for write, row in zip(outputs, rows(document), strict=True):
+                    write((_dump(row) + "\n").encode())
+        return DolmaShard(
+            name=source.name,
+            source_sha256=source.sha256,
+            num_documents=num_documents,
+            files=[file.entry() for file in files],
+        )
+
+    return make
+
+
+def rows(document: WovenDocument) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a document's row, and the two rows of its attributes."""
+    metadata = json.loads(document.metadata)
+    named = metadata.get("source")
+    key = {"id": document.id, "source": named if isinstance(named, str) else "corpus"}
+    text = unweave(document.text, document.reflections, document.neutralised)
+    scores: dict[str, list[Any]] = {"reflectgen__unsafe": []}
+    written: list[Any] = []
+    num_inserted = 0
+    for one in document.reflections:
+        scores["reflectgen__unsafe"].append([one.chunk_start, one.chunk_end, SCORES[one.verdict]])
+        if one.category is not Category.NONE:
+            scores.setdefault(f"reflectgen__{one.category}", []).append([one.chunk_start, one.chunk_end, 1.0])
+        at = one.start - num_inserted
+        written.append([at, at, document.text[one.start : one.end]])
+        num_inserted += one.end - one.start
+    forged = [[one.start, one.end, one.replacement] for one in replacements(document)]
+    texts = {"reflectgen__written": written, "reflectgen__neutralised": forged}
+    return {**key, "text": text, "metadata": metadata}, {**key, "attributes": scores}, {**key, "attributes": texts}
+
+
+@contextmanager
+def _gzipped(file: HashedFile) -> Iterator[Callable[[bytes], None]]:
+    # A header without a time or a name, so that the same documents are the same bytes.
+    packing = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    with file.opened():
+        yield lambda data: file.write(packing.compress(data))
+        file.write(packing.flush())
+
+
+def _clear(folder: Path, names: set[str]) -> None:
+    """Remove the manifest, so that the folder is unfinished, and what an earlier export wrote under other names."""
+    paths = [path for name in FOLDERS for path in (folder / name).glob("train-*") if path.name not in names]
+    for path in [folder / MANIFEST_NAME, *paths]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
