@@ -202,6 +202,10 @@ class Client:
         """Give what was set aside a fresh start."""
         return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/retry")["job"])
 
+    def archive(self, job_id: str) -> Job:
+        """Have a completed job's reflections moved out of the database; they can be read as before."""
+        return _made(Job, self._ask("POST", f"/v1/jobs/{job_id}/archive"))
+
     def delete(self, job_id: str) -> None:
         """Delete a job that has ended, with everything that came of it."""
         self._ask("DELETE", f"/v1/jobs/{job_id}")

@@ -44,6 +44,11 @@ def export(task_id: int) -> None:
     process.worker().do(task_id)
 
 
+@app.task(name=TASK_NAMES["archive"])
+def archive(task_id: int) -> None:
+    process.worker().do(task_id)
+
+
 @app.task(name=RECONCILE, expires=30)
 def reconcile() -> None:
     try:

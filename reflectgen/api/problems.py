@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reflectgen.errors import OutputError
+from reflectgen.errors import OutputError, VerificationError
 from reflectgen.logs import without_secrets
 
 MEDIA_TYPE = "application/problem+json"
@@ -122,6 +122,12 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(OutputError)
     async def store_failed(_request: Request, _error: OutputError) -> Response:
         return response(503, "the database or the data folder does not answer; try again", headers={"Retry-After": "5"})
+
+    @app.exception_handler(VerificationError)
+    async def file_failed(_request: Request, _error: VerificationError) -> Response:
+        # Or a worker has just brought it back into the database, and the next request finds it there.
+        said = "a file of the job is not there, or not as it was written; try again, then see the service's log"
+        return response(503, said, headers={"Retry-After": "1"})
 
     @app.exception_handler(Exception)
     async def bug(_request: Request, _error: Exception) -> Response:

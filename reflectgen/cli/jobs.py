@@ -137,6 +137,13 @@ def export(
 
 
 @jobs.command()
+def archive(job_id: JobId, as_json: o.AsJson = False) -> None:
+    """Have a completed job's reflections moved out of the database, into files beside its corpus."""
+    with _client() as client:
+        _print(client.archive(job_id), as_json)
+
+
+@jobs.command()
 def delete(job_id: JobId, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Delete a job that has ended, with its reflections and exports."""
     if not yes:

@@ -20,7 +20,7 @@ from reflectgen.export.formats import Format
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.record import ChunkReflection
 from reflectgen.export.run import ExportFacts, export_shards
-from reflectgen.jobs.archive import restore_job
+from reflectgen.jobs.archive import reading_all
 from reflectgen.jobs.folder import REJECTS
 from reflectgen.jobs.progress import Progress
 from reflectgen.records import Category, Document, Provenance, Road, Verdict
@@ -73,8 +73,7 @@ def export_job(
         )
     if job.recipe["read"].get("rows") == "chat":
         raise RecipeError("the job's rows are conversations; `reflectgen sft-data` with the same --out writes them")
-    restore_job(store, job.id, folder)
-    with store.read() as connection:
+    with reading_all(store, job.id, folder) as connection:
         counts = count_job(connection, job.id)
         known = reflections.provenances(connection)
         shards = corpus.shards(connection, job.id)

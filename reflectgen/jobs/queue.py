@@ -9,7 +9,7 @@ from typing import Protocol
 
 from reflectgen.store.tasks import Doorbell
 
-QUEUE_OF = {"plan": "plan", "reflect": "reflect", "review": "reflect", "export": "export"}
+QUEUE_OF = {"plan": "plan", "reflect": "reflect", "review": "reflect", "export": "export", "archive": "export"}
 
 
 class Queue(Protocol):

@@ -119,6 +119,26 @@ def request_export(
     return export_id
 
 
+def request_archive(store: Store, queue: Queue, public_id: str) -> None:
+    """Have the reflections of a finished job moved out of the database; asked for again meanwhile, it is done once.
+
+    Raises:
+        InputError: there is no such job.
+        RecipeError: it is not finished, or an export is being made of it, which would bring them back.
+    """
+    with store.write() as connection:
+        job = _find(connection, public_id)
+        if job.state != "finished" or job.hold:
+            raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; archive it then")
+        if tasks.is_any_open(connection, job.id, "export"):
+            raise RecipeError(f"an export of {public_id} is being made; archive it after that")
+        if tasks.is_any_open(connection, job.id, "archive"):
+            return
+        bell = tasks.add(connection, job.id, "archive", tasks.next_number(connection, job.id, "archive"))
+        note(connection, job.id, "archiving")
+    queue.ring([bell])
+
+
 def status_of(connection: Connection, job: Job) -> Status:
     """Return a job's state in the words of OpenAI's Batch API, with `paused` added."""
     if job.hold == "cancelled":

@@ -21,6 +21,7 @@ from reflectgen.errors import (
     VerificationError,
 )
 from reflectgen.jobs.advance import advance, hold, note
+from reflectgen.jobs.archive import archive_job
 from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.do_export import export, remove_others
@@ -131,6 +132,10 @@ class Worker:
                 await self._review(store, job, session, folder, stop)
                 if not stop.is_set():
                     self._finish(leases, job, claim, "reviewed")
+            elif claim.kind == "archive":
+                await asyncio.to_thread(archive_job, store, job, folder, stop.is_set)
+                if not stop.is_set():
+                    self._finish(leases, job, claim, "archived")
             else:
                 name, sha256 = await asyncio.to_thread(export, store, job, session.recipe, folder, claim)
                 self._finish(

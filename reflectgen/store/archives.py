@@ -49,6 +49,12 @@ def answers(connection: Connection, job_id: int, number: int) -> Iterator[dict[s
         yield {**row._mapping, **{name: to_stored(row._mapping[name]) for name in FREE_TEXT}}
 
 
+def is_named(connection: Connection, job_id: int, file: str) -> bool:
+    """Whether a job's shard has its reflections in this file."""
+    query = select(shard.c.number).where(shard.c.job_id == job_id, shard.c.archive_file == file).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def move_out(connection: Connection, job_id: int, archive: Archive, num_answers: int) -> bool:
     """Delete what `archive` holds; False, and nothing is done, if an answer came to the shard since it was written."""
     held = (reflection.c.job_id == job_id, reflection.c.shard == archive.shard)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, cast, func, select
@@ -78,8 +80,16 @@ class Counts:
         }
 
 
-def count_job(connection: Connection, job_id: int) -> Counts:
-    """Count a job; one pass over its current reflections, one over its answers."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Groups of a job's answers that are not in the database, in the columns of the queries below."""
+
+    current: Sequence[tuple[Any, ...]]
+    answers: Sequence[tuple[Any, ...]]
+
+
+def count_job(connection: Connection, job_id: int, beside: Sequence[Part] = ()) -> Counts:
+    """Count a job; one pass over its current reflections, one over its answers. `beside` is counted with them."""
     rejected_rows = _rejected_rows(connection, job_id)
     num_rows = select(_sum(source.c.num_rows)).where(source.c.job_id == job_id)
     sums = select(*(_sum(shard.c[name]).label(name) for name in ("num_documents", "num_bytes", "num_chunks")))
@@ -91,8 +101,8 @@ def count_job(connection: Connection, job_id: int) -> Counts:
         num_bytes=summed["num_bytes"],
         num_chunks=summed["num_chunks"],
         rejected_rows=rejected_rows,
-        **_current_reflections(connection, job_id),
-        **_answers(connection, job_id),
+        **_current_reflections(connection, job_id, beside),
+        **_answers(connection, job_id, beside),
     )
 
 
@@ -112,13 +122,14 @@ def _rejected_rows(connection: Connection, job_id: int) -> dict[str, int]:
     return _sorted(Counter({row[0]: row[1] for row in connection.execute(query.group_by(rejected_row.c.reason))}))
 
 
-def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
+def _current_reflections(connection: Connection, job_id: int, beside: Sequence[Part]) -> dict[str, Any]:
     columns = (reflection.c.verdict, reflection.c.category, reflection.c.road)
     differs = _sum(case((reflection.c.teacher_verdict != reflection.c.guard_verdict, 1), else_=0))
     query = select(*columns, func.count(), differs).where(reflection.c.job_id == job_id, is_current())
     verdicts, categories, roads = Counter[str](), Counter[str](), Counter[str]()
     num_differences = 0
-    for verdict, category, road, number, differing in connection.execute(query.group_by(*columns)):
+    rows = connection.execute(query.group_by(*columns))
+    for verdict, category, road, number, differing in chain(rows, *(part.current for part in beside)):
         verdicts[verdict] += number
         categories[category] += number
         roads[road] += number
@@ -133,7 +144,7 @@ def _current_reflections(connection: Connection, job_id: int) -> dict[str, Any]:
     }
 
 
-def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
+def _answers(connection: Connection, job_id: int, beside: Sequence[Part]) -> dict[str, Any]:
     columns = (reflection.c.road, reflection.c.reason)
     tokens = (_sum(reflection.c.prompt_tokens), _sum(reflection.c.completion_tokens))
     reused = _sum(case((reflection.c.reused_from != "", 1), else_=0))
@@ -145,7 +156,8 @@ def _answers(connection: Connection, job_id: int) -> dict[str, Any]:
     )
     rejections = Counter[str]()
     num_replies = num_reused = num_unscored = prompt_tokens = completion_tokens = 0
-    for road, reason, number, taken_over, not_scored, in_prompts, in_completions in connection.execute(query):
+    rows = chain(connection.execute(query), *(part.answers for part in beside))
+    for road, reason, number, taken_over, not_scored, in_prompts, in_completions in rows:
         num_replies += number if road in ASKED else 0
         num_reused += taken_over
         num_unscored += not_scored

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, tuple_
 
 from reflectgen.store import jobs
+from reflectgen.store.archives import Archive
 from reflectgen.store.jobs import Job
 from reflectgen.store.reflections import is_current
 from reflectgen.store.reviews import Place
@@ -143,8 +144,12 @@ class ReflectionsPage:
     next_place: Place | None
 
 
+# Returns the rows of an archived shard that a page wants: which archive, what for, after which place, how many.
+ReadArchive = Callable[[Archive, Filters, Place | None, int], list[Any]]
+
+
 def reflections_page(
-    connection: Connection, job_id: int, wanted: Filters, after: Place | None, limit: int
+    connection: Connection, job_id: int, wanted: Filters, after: Place | None, limit: int, read: ReadArchive
 ) -> ReflectionsPage:
     """Return reflections that follow `after`. A page may be short, even empty, though there are more."""
     place = tuple_(reflection.c.shard, reflection.c.document, reflection.c.chunk)
@@ -154,11 +159,15 @@ def reflections_page(
     first = after[0] if after else 0
     give_up = time.monotonic() + LOOK_SECONDS
     while True:
-        last, is_end = _window(connection, job_id, first)
-        query = _wanted(asked.where(reflection.c.shard.between(first, last)), wanted, first, last)
-        if after and after[0] == first:
-            query = query.where(place > after)
-        rows += connection.execute(query.limit(limit + 1 - len(rows)))
+        last, is_end, archive = _window(connection, job_id, first)
+        since = after if after and after[0] == first else None
+        if archive:
+            rows += read(archive, wanted, since, limit + 1 - len(rows))
+        else:
+            query = _wanted(asked.where(reflection.c.shard.between(first, last)), wanted, first, last)
+            if since:
+                query = query.where(place > since)
+            rows += connection.execute(query.limit(limit + 1 - len(rows)))
         if len(rows) > limit:
             end = rows[limit - 1]
             return ReflectionsPage(rows[:limit], (end.shard, end.document, end.chunk))
@@ -167,15 +176,17 @@ def reflections_page(
         first = last + 1
 
 
-def _window(connection: Connection, job_id: int, first: int) -> tuple[int, bool]:
-    """Return the last shard to look through at a time, and whether it is the job's last."""
-    query = select(shard.c.number, shard.c.num_chunks).where(shard.c.job_id == job_id, shard.c.number >= first)
-    num_chunks, last = 0, first
-    for number, more in connection.execute(query.order_by(shard.c.number).limit(WINDOW_CHUNKS)):
-        if num_chunks >= WINDOW_CHUNKS:
-            return last, False
+def _window(connection: Connection, job_id: int, first: int) -> tuple[int, bool, Archive | None]:
+    """Return the last shard to look through at a time, whether it is the job's last, and the archive if it is one."""
+    columns = (shard.c.number, shard.c.num_chunks, shard.c.archive_file, shard.c.archive_sha256)
+    query = select(*columns).where(shard.c.job_id == job_id, shard.c.number >= first)
+    num_chunks, last, alone = 0, first, None
+    for number, more, file, sha256 in connection.execute(query.order_by(shard.c.number).limit(WINDOW_CHUNKS)):
+        if alone or num_chunks >= WINDOW_CHUNKS or (file and number > first):
+            return last, False, alone
         num_chunks, last = num_chunks + more, number
-    return last, True
+        alone = Archive(number, file, sha256) if file else None
+    return last, True, alone
 
 
 def _wanted(query: Select[Any], wanted: Filters, first: int, last: int) -> Select[Any]:

@@ -159,7 +159,7 @@ task = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", ForeignKey("job.id"), nullable=False),
     Column("kind", Text, nullable=False),
-    Column("number", Integer, nullable=False),  # of the shard or the export; 0 where a job has one of the kind
+    Column("number", Integer, nullable=False),  # of the shard, export or archive; 0 where a job has one of the kind
     Column("state", Text, nullable=False),
     Column("token", Integer, nullable=False),  # grows with every claim; who holds an older one may write no more
     Column("owner", Text, nullable=False),  # host and process of the newest claim
@@ -171,7 +171,7 @@ task = Table(
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     UniqueConstraint("job_id", "kind", "number"),
-    CheckConstraint("kind IN ('plan', 'reflect', 'review', 'export')", name="kind"),
+    CheckConstraint("kind IN ('plan', 'reflect', 'review', 'export', 'archive')", name="kind"),
     CheckConstraint("state IN ('ready', 'leased', 'done', 'quarantined')", name="state"),
 )
 # What is left to do stays quick to find however much was done.

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from reflectgen.store.clock import db_now
 from reflectgen.store.tables import job, task
 
-KINDS = ("plan", "reflect", "review", "export")
+KINDS = ("plan", "reflect", "review", "export", "archive")
 MAX_ATTEMPTS = 5  # claims of a task in which nothing was committed, before it is left alone
 
 
@@ -215,6 +215,13 @@ def state_of(connection: Connection, job_id: int, kind: str, number: int = 0) ->
     """Return the state of one task; None: there is no such task."""
     where = (task.c.job_id == job_id, task.c.kind == kind, task.c.number == number)
     return connection.execute(select(task.c.state).where(*where)).scalar_one_or_none()
+
+
+def next_number(connection: Connection, job_id: int, kind: str) -> int:
+    """Return the number that a job's next task of a kind is to have; the job's row is to be locked."""
+    where = (task.c.job_id == job_id, task.c.kind == kind)
+    newest = connection.execute(select(func.max(task.c.number)).where(*where)).scalar_one()
+    return 0 if newest is None else newest + 1
 
 
 def counts(connection: Connection, job_id: int) -> dict[tuple[str, str], int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from reflectgen.export.verify import verify_export
-from reflectgen.jobs.archive import archive_job, restore_job
 from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
@@ -131,22 +130,3 @@ def test_a_job_that_is_not_finished_takes_no_review(here: World, client) -> None
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:reflectgen:problem:conflict")
     finished = here.finished_job(client)
     assert client.post(f"/v1/jobs/{finished}/reflections/9-9-9/review", json=body).status_code == 404
-
-
-def test_reflections_of_an_archived_job_are_brought_back_before_they_are_listed_or_reviewed(
-    here: World, client
-) -> None:
-    job_id = here.finished_job(client)
-    before = _all(client, job_id)
-    with here.store.read() as connection:
-        job = jobs.find(connection, job_id)
-    folder = here.settings.data / "jobs" / job_id
-    archive_job(here.store, job, folder)
-    refused = client.get(f"/v1/jobs/{job_id}/reflections")
-    assert (refused.status_code, "archived" in refused.json()["detail"]) == (409, True)
-    assert client.get(f"/v1/jobs/{job_id}/counts").status_code == 409  # and not: none
-    body = {"decision": "accept", "reviewer": "maria", "reason": "good"}
-    shown = client.post(f"/v1/jobs/{job_id}/reflections/{before[0]['id']}/review", json=body)
-    assert {**shown.json(), "reviews": []} == before[0]
-    restore_job(here.store, job.id, folder)
-    assert [{**row, "reviews": []} for row in _all(client, job_id)] == before

@@ -70,6 +70,8 @@ def test_a_job_is_submitted_watched_exported_and_deleted(run: Run, api: str, tmp
     assert run("jobs", "export", job_id, "--out", str(tmp_path / "out"), **here).returncode == 0
     assert run("verify", str(tmp_path / "out")).returncode == 0
 
+    archived = run("jobs", "archive", job_id, "--json", **here)
+    assert sum(json.loads(archived.stdout)["ledger"]["tasks"]["archive"].values()) == 1
     refused = run("jobs", "cancel", job_id, **here)
     assert (refused.returncode, refused.stderr.count("\n")) == (6, 1)
     assert run("jobs", "delete", job_id, "--yes", **here).returncode == 0

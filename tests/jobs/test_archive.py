@@ -120,6 +120,36 @@ def test_a_damaged_archive_is_refused_and_nothing_of_it_comes_back(out, store):
     assert all_answers(store, job.id) == []
 
 
+def test_whoever_is_told_to_stop_archives_no_further_shard_and_the_next_one_goes_on(out, store):
+    job, told = the_job(store), iter([False, True])
+    before = exported(store, out, "before")
+    assert archive_job(store, job, out, lambda: next(told)) == 1
+    assert len(archive_files(out)) == 1
+    num_shards = 1 + archive_job(store, job, out)
+    assert len(archive_files(out)) == num_shards
+    assert exported(store, out, "after") == before
+
+
+def test_a_file_that_two_bring_back_and_a_third_writes_again_meanwhile_is_there(out, store, monkeypatch):
+    job = the_job(store)
+    before = all_answers(store, job.id)
+    num_shards = archive_job(store, job, out)
+    move_in = archives.move_in
+
+    def archived_again(connection, job_id, archive, rows):
+        move_in(connection, job_id, archive, rows)
+        monkeypatch.setattr(archives, "move_in", move_in)
+        connection.commit()
+        assert archive_job(store, job, out) == 1  # with the same bytes, under the same name
+
+    monkeypatch.setattr(archives, "move_in", archived_again)
+    restore_job(store, job.id, out)
+    assert len(archive_files(out)) == 1
+    assert restore_job(store, job.id, out) == 1
+    assert all_answers(store, job.id) == before
+    assert num_shards > 1
+
+
 def test_a_job_at_work_is_not_archived(out, store):
     with store.write() as connection:
         connection.execute(job_table.update().values(state="running"))

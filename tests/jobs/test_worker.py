@@ -5,12 +5,14 @@ import time
 import pytest
 
 from reflectgen.errors import RecipeError
+from reflectgen.export.formats import Format
 from reflectgen.export.verify import verify_export
+from reflectgen.jobs.archive import archive_job
 from reflectgen.jobs.ledger import LeaseLost, Leases
 from reflectgen.jobs.registry import Registry
-from reflectgen.jobs.service import resume, retry, stop
+from reflectgen.jobs.service import request_archive, request_export, resume, retry, stop
 from reflectgen.shards import read_documents
-from reflectgen.store import events, tasks
+from reflectgen.store import archives, events, tasks
 from tests.jobs.service_world import Service
 
 TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." for n in range(40)) for d in range(30)]
@@ -269,11 +271,49 @@ def test_two_exports_hold_the_same_bytes_whoever_made_them(service, tmp_path):
         worker.close()
     assert other.status(second) == "completed"
 
-    def files(folder):
-        return {
-            p.relative_to(folder): p.read_bytes()
-            for p in folder.rglob("*")
-            if p.is_file() and p.name != "manifest.json"
-        }
-
     assert files(service.export_folder(first)) == files(other.export_folder(second))
+
+
+def files(folder):
+    """The bytes of an export, but for the manifest, which has the time in it."""
+    return {
+        p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json"
+    }
+
+
+def num_archived(service, job_id):
+    with service.store.read() as connection:
+        return len(archives.archived(connection, service.job(job_id).id))
+
+
+def test_a_worker_archives_a_finished_job_and_an_export_after_that_has_the_same_bytes(service):
+    job_id = service.submit()
+    service.deliver()
+    first, counts = service.export_folder(job_id), service.counts(job_id)
+    request_archive(service.store, service.queue, job_id)
+    request_archive(service.store, service.queue, job_id)  # said twice, done once
+    assert service.deliver() == 1
+    assert num_archived(service, job_id) == 1
+    assert service.counts(job_id).num_reflections == 0
+    assert kinds_of_events(service, job_id)[-2:] == ["archiving", "archived"]
+    request_export(service.store, service.queue, job_id, [Format.PARQUET], None)
+    service.deliver()
+    assert num_archived(service, job_id) == 0
+    assert service.counts(job_id) == counts
+    (second,) = (one for one in first.parent.iterdir() if one != first)
+    wanted = {name: written for name, written in files(first).items() if name.parts[0] == "parquet"}
+    assert wanted.items() <= files(second).items()
+
+
+def test_a_worker_that_slept_through_its_lease_archives_nothing(service):
+    job_id = service.submit()
+    service.deliver()
+    request_archive(service.store, service.queue, job_id)
+    sleeper = Leases(service.store, 60.0, lambda: None)
+    assert sleeper.claim(service.queue.waiting[0].task_id)
+    service.alter_tasks(lease_expires_at=1.0)
+    with service.store.write() as connection:
+        assert tasks.claim(connection, service.queue.waiting[0].task_id, "another", 60.0)
+    with pytest.raises(LeaseLost):
+        archive_job(sleeper.fenced, service.job(job_id), service.job_folder(job_id))
+    assert num_archived(service, job_id) == 0

@@ -20,7 +20,7 @@ from reflectgen.api.problems import Problem, documented, without_addresses
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import job_view, job_views
 from reflectgen.errors import InputError, RecipeError
-from reflectgen.jobs import service
+from reflectgen.jobs import archived, service
 from reflectgen.jobs.request import JobRequest
 from reflectgen.store import archives, corpora, idempotency, jobs, pages
 from reflectgen.store.counts import count_job
@@ -88,9 +88,9 @@ def get_counts(here: Here, key: Reader, job_id: JobId) -> s.CountsView:
     """Count a job by verdict, category, road and reason. It looks at every reflection: not for a tight loop."""
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-        if archives.is_any_archived(connection, job.id):
-            raise Problem(409, "the job's reflections are archived; an export brings them back")
-        return s.CountsView(counts=count_job(connection, job.id).to_json())
+        folder = here.job_folder(job_id)
+        beside = [archived.counts(folder, one) for one in archives.archived(connection, job.id)]
+        return s.CountsView(counts=count_job(connection, job.id, beside).to_json())
 
 
 @router.post("/{job_id}/cancel", responses=documented(401, 403, 404, 409, 429))
@@ -117,6 +117,15 @@ def retry_job(here: Here, key: Submitter, job_id: JobId) -> s.RetryView:
     numbers: list[int] = []
     shown = _after(here, key, job_id, lambda: numbers.append(service.retry(here.store, here.queue, job_id)))
     return s.RetryView(job=shown, num_tasks=numbers[0])
+
+
+@router.post("/{job_id}/archive", responses=documented(401, 403, 404, 409, 429))
+def archive_job(here: Here, key: Submitter, job_id: JobId) -> s.JobView:
+    """Have a completed job's reflections moved out of the database, into files beside its corpus shards.
+
+    Lists and counts read them there; a review brings back those of its shard, an export all.
+    """
+    return _after(here, key, job_id, lambda: service.request_archive(here.store, here.queue, job_id))
 
 
 @router.delete("/{job_id}", responses=documented(401, 403, 404, 409, 429))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -16,10 +17,11 @@ from reflectgen.api.routes.jobs import JobId, found
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import read_place, reflection_view, written_place
 from reflectgen.errors import InputError, RecipeError
+from reflectgen.jobs import archived
 from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.person import Said, review_by_person
 from reflectgen.records import Category, Road, Verdict
-from reflectgen.store import archives, corpus, pages, reviews
+from reflectgen.store import corpus, pages, reviews
 from reflectgen.store.jobs import Job
 from reflectgen.store.pages import Filters
 
@@ -51,10 +53,9 @@ def list_reflections(
     wanted = Filters(verdict, category, road, reason, q)
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-        if archives.is_any_archived(connection, job.id):
-            raise Problem(409, "the job's reflections are archived; an export brings them back")
         place = read_place(after) if after else None
-        page = pages.reflections_page(connection, job.id, wanted, place, limit)
+        out = partial(archived.page, here.job_folder(job_id))
+        page = pages.reflections_page(connection, job.id, wanted, place, limit, out)
         shown = _shown(here, connection, job, page.rows)
     last = written_place(page.next_place) if page.next_place else shown[-1].id if shown else None
     return s.Page(
