@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -15,15 +16,33 @@ from reflectgen.cli import options as o
 from reflectgen.cli.display import VERDICT_STYLES
 from reflectgen.errors import InputError
 from reflectgen.jobs.folder import existing_job
-from reflectgen.records import Category, Document, Reflection, Verdict
+from reflectgen.records import Category, Document, Provenance, Reflection, Verdict
 from reflectgen.reflection.form import FormOptions, render_reflection
 from reflectgen.shards import read_document
 from reflectgen.store import corpus, jobs
 from reflectgen.store.browse import Wanted, answers_of, find_places
+from reflectgen.store.reflections import provenances
 
 # Terminals obey these; a corpus must not speak to them. C0 and C1 controls, and what turns the reading direction.
 _CONTROLS = {c: f"\\x{c:02x}" for c in [*range(32), *range(127, 160)] if c not in (9, 10)}
 _CONTROLS |= {c: f"\\u{c:04x}" for c in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]}
+
+# Of every answer, in `--json`; with the two provenances that is all there is to know of it.
+SHOWN = (
+    "chunk",
+    "revision",
+    "start",
+    "end",
+    "verdict",
+    "category",
+    "rationale",
+    "evidence",
+    "road",
+    "reason",
+    "detail",
+)
+SHOWN += ("guard_verdict", "guard_category", "guard_score", "guard_native", "teacher_verdict", "teacher_category")
+SHOWN += ("reply", "reused_from", "seed", "prompt_tokens", "completion_tokens", "created_at")
 
 
 def show(
@@ -46,7 +65,7 @@ def show(
             document = read_document(folder / shards[number].corpus_file, row)
             answers = answers_of(connection, job.id, number, row)
             if as_json:
-                typer.echo(json.dumps(_as_json(document, answers, wanted)))
+                typer.echo(json.dumps(_as_json(document, answers, wanted, provenances(connection))))
             else:
                 console.print(_page(document, answers, form, wanted))
     if not places:
@@ -111,13 +130,19 @@ def _chunks(answers: Sequence[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _as_json(document: Document, answers: Sequence[Any], wanted: Wanted) -> dict[str, Any]:
-    fields = ("chunk", "revision", "start", "end", "verdict", "category", "rationale", "road", "reason", "detail")
-    chosen = [chunk for chunk in _chunks(answers) if wanted.fits(chunk)]
+def _as_json(
+    document: Document, answers: Sequence[Any], wanted: Wanted, known: Mapping[int, Provenance]
+) -> dict[str, Any]:
     rows = [
-        {**{name: getattr(a, name) for name in fields}, "text": document.text[a.start : a.end]}
-        for c in chosen
-        for a in c
+        {
+            **{name: getattr(answer, name) for name in SHOWN},
+            "text": document.text[answer.start : answer.end],
+            "provenance": asdict(known[answer.provenance_id]),
+            "guard_provenance": asdict(known[answer.guard_provenance_id]),
+        }
+        for chunk in _chunks(answers)
+        if wanted.fits(chunk)
+        for answer in chunk
     ]
     return {"id": document.id, "answers": rows}
 

@@ -181,3 +181,28 @@ def test_the_summary_says_what_the_policy_saved(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "9 calls of the teacher" in said
     assert "9 kept from it by the policy" in said
+
+
+def test_show_tells_of_an_answer_all_that_there_is_to_know(tmp_path, capsys):
+    corpus, out = tmp_path / "corpus.jsonl", tmp_path / "out"
+    text = "Chunk s1 speaks calmly of boats and of gulls."
+    corpus.write_text("".join(json.dumps({"id": f"d{n}", "text": text}) + "\n" for n in range(2)))
+    with background(always_good) as server:
+        assert run(corpus, out, server.url) == 0
+        address = server.url + "/v1"
+    capsys.readouterr()
+    assert main(["show", str(out), "--json"]) == 0
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first, second = (document["answers"][0] for document in documents)
+    assert sorted([first["reused_from"], second["reused_from"]]) in (["", "0/0/0/0"], ["", "0/1/0/0"])
+    for answer in (first, second):
+        written_by, labelled_by = answer["provenance"], answer["guard_provenance"]
+        assert (written_by["model"], written_by["prompt"], written_by["endpoint"]) == (
+            "m",
+            "reflection/contextual",
+            address,
+        )
+        assert len(written_by["prompt_sha256"]) == 64
+        assert labelled_by["model"].startswith("builtin-guard")
+        assert answer["guard_native"] == ""  # the built-in guard has no words but ours
+        assert 0 <= answer["guard_score"] <= 1
