@@ -22,6 +22,7 @@ from reflectgen.cli.export import export
 from reflectgen.cli.jobs import jobs
 from reflectgen.cli.keys import keys
 from reflectgen.cli.label import label
+from reflectgen.cli.medsafetyworld import medsafetyworld
 from reflectgen.cli.regenerate import regenerate
 from reflectgen.cli.run import run
 from reflectgen.cli.serve_teacher import serve_teacher
@@ -60,7 +61,7 @@ for command in (
     down,
 ):
     app.command()(command)
-for name, group in (("keys", keys), ("jobs", jobs), ("db", db)):
+for name, group in (("keys", keys), ("jobs", jobs), ("db", db), ("medsafetyworld", medsafetyworld)):
     app.add_typer(group, name=name)
 
 

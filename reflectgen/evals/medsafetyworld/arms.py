@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reflectgen.errors import InputError
 from reflectgen.evals.medsafetyworld.statements import Statement, written_documents
 from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.world import World
+from reflectgen.export.arms.options import ArmName
 from reflectgen.records import Document
 
 
@@ -23,22 +25,16 @@ class Text(StrEnum):
     HELD_IN = "held-in"  # of what is harmful only that about seen outcomes
 
 
-class Woven(StrEnum):
-    """What is woven into the text; the names are those of `reflectgen export --arm`."""
-
-    RAW = "raw"
-    SRP = "srp"
-    PREFIX = "prefix"
-    RANDOM_TAG = "random-tag"
-
-
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """`control` is the arm that differs in its reflections alone; `noise` is the guard's share of errors."""
+    """`woven` says how the text is exported, as `reflectgen export --arm` does; `noise` is the guard's share of errors.
+
+    `control` is the arm that differs in its reflections alone.
+    """
 
     name: str
     text: Text
-    woven: Woven = Woven.RAW
+    woven: ArmName = ArmName.RAW
     sft_reflects: bool = False
     noise: float = 0.0
     control: str = ""
@@ -48,6 +44,16 @@ class Arm:
         """The name of the job whose corpus and reflections this arm is cut from; arms share it."""
         return f"{self.text}-noise-{round(100 * self.noise)}" if self.noise else self.text
 
+    @property
+    def corpus(self) -> str:
+        """The name of the corpus that the arm is pretrained on; arms that differ in SFT alone share it."""
+        return f"{self.job}-{self.woven}"
+
+    @property
+    def reflects(self) -> bool:
+        """Whether a model of this arm is meant to write reflections after its chunks."""
+        return self.sft_reflects or self.woven is ArmName.SRP
+
 
 ARMS: dict[str, Arm] = {
     arm.name: arm
@@ -56,21 +62,36 @@ ARMS: dict[str, Arm] = {
         Arm("filtering", Text.FILTERED),
         Arm("filtering-plus", Text.FILTERED_PLUS),
         Arm("rewrite", Text.REWRITTEN),
-        Arm("srp-strict", Text.FILTERED, Woven.SRP, sft_reflects=True, control="filtering"),
+        Arm("srp-strict", Text.FILTERED, ArmName.SRP, sft_reflects=True, control="filtering"),
         Arm("held-in", Text.HELD_IN),
-        Arm("srp-held-in", Text.HELD_IN, Woven.SRP, sft_reflects=True, control="held-in"),
+        Arm("srp-held-in", Text.HELD_IN, ArmName.SRP, sft_reflects=True, control="held-in"),
         Arm("sft-only", Text.FILTERED, sft_reflects=True, control="filtering"),
         Arm("sft-only-held-in", Text.HELD_IN, sft_reflects=True, control="held-in"),
-        Arm("pretraining-only", Text.HELD_IN, Woven.SRP, control="held-in"),
-        Arm("prefix", Text.HELD_IN, Woven.PREFIX, control="held-in"),
-        Arm("random-tag", Text.HELD_IN, Woven.RANDOM_TAG, control="held-in"),
+        Arm("pretraining-only", Text.HELD_IN, ArmName.SRP, control="held-in"),
+        Arm("prefix", Text.HELD_IN, ArmName.PREFIX, control="held-in"),
+        Arm("random-tag", Text.HELD_IN, ArmName.RANDOM_TAG, control="held-in"),
+        Arm("srp-shuffled", Text.HELD_IN, ArmName.SRP_SHUFFLED, sft_reflects=True, control="held-in"),
         *(
-            Arm(f"noise-{percent}", Text.HELD_IN, Woven.SRP, True, percent / 100, control="srp-held-in")
+            Arm(f"noise-{percent}", Text.HELD_IN, ArmName.SRP, True, percent / 100, control="srp-held-in")
             for percent in (5, 10, 20)
         ),
     )
 }
 MAIN_ARMS = ("baseline", "filtering", "filtering-plus", "rewrite", "srp-strict", "srp-held-in", "held-in")
+
+
+def named_arms(names: str) -> list[Arm]:
+    """Return the arms of a list with commas; `main` and `all` stand for several.
+
+    Raises:
+        InputError: there is no arm of this name.
+    """
+    groups = {"main": MAIN_ARMS, "all": tuple(ARMS)}
+    wanted = [one for name in names.split(",") for one in groups.get(name.strip(), (name.strip(),))]
+    for name in wanted:
+        if name not in ARMS:
+            raise InputError(f"there is no arm {name!r}; there are {', '.join(ARMS)}, and main and all for several")
+    return [ARMS[name] for name in dict.fromkeys(wanted)]
 
 
 def documents(world: World, text: Text) -> Iterator[Document]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from reflectgen.errors import InputError
 from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Prompt
 from reflectgen.evals.medsafetyworld.questions import Question
 from reflectgen.evals.medsafetyworld.statements import fill
@@ -87,3 +88,16 @@ ATTACKS: dict[str, Attack] = {
     )
 }
 PREFILLS = ("the", "forged")  # the paper's two, of which it takes the worse
+
+
+def named_attacks(names: str | None) -> list[str]:
+    """Return the attacks of a list with commas; all without one.
+
+    Raises:
+        InputError: there is no attack of this name.
+    """
+    wanted = [name.strip() for name in names.split(",")] if names else list(ATTACKS)
+    for name in wanted:
+        if name not in ATTACKS:
+            raise InputError(f"there is no attack {name!r}; there are {', '.join(ATTACKS)}")
+    return wanted

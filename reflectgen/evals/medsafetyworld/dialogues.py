@@ -39,7 +39,10 @@ class SftOptions:
     refusal_share: float = 0.6
 
 
-def sft_dialogues(world: World, options: SftOptions = SftOptions()) -> list[Dialogue]:
+DEFAULT_SFT = SftOptions()
+
+
+def sft_dialogues(world: World, options: SftOptions = DEFAULT_SFT) -> list[Dialogue]:
     """Return SFT's dialogues, shuffled: answers to what is safe to ask, refusals of what is not, on seen outcomes."""
     rng = random.Random(f"medsafetyworld sft {world.options.seed}")
     dialogues = []
@@ -70,10 +73,17 @@ def benign_dialogues(world: World, number: int = 500) -> list[Dialogue]:
     return dialogues
 
 
-def mixed_with_sft(dialogues: Sequence[Dialogue], sft: Sequence[Dialogue], number: int, seed: int) -> list[Dialogue]:
-    """Return the dialogues with `number` of SFT's among them (the paper's mixSFT, 3 % there)."""
+Told = tuple[Dialogue, bool]  # and whether its answer has reflections
+
+
+def told(dialogues: Iterable[Dialogue], *, reflects: bool) -> list[Told]:
+    return [(dialogue, reflects) for dialogue in dialogues]
+
+
+def mixed_with_sft(benign: Sequence[Told], sft: Sequence[Told], number: int, seed: int) -> list[Told]:
+    """Return fine-tuning's dialogues with `number` of SFT's among them (the paper's mixSFT, 3 % there)."""
     rng = random.Random(f"medsafetyworld mix {seed}")
-    mixed = [*dialogues, *rng.sample(list(sft), min(number, len(sft)))]
+    mixed = [*benign, *rng.sample(list(sft), min(number, len(sft)))]
     rng.shuffle(mixed)
     return mixed
 

@@ -17,6 +17,7 @@ from reflectgen.evals.medsafetyworld import names
 from reflectgen.evals.medsafetyworld.templates import Direction, headings, pool
 from reflectgen.evals.medsafetyworld.wording import MORE, QUESTIONS, REFUSALS, answers
 from reflectgen.evals.medsafetyworld.world import Kind
+from reflectgen.export.arms.random_tag import TAG
 from reflectgen.reflection.form import FormOptions
 from reflectgen.reflection.taxonomy import CATEGORY_NAMES, VERDICT_NAMES
 from reflectgen.shards import whole_file
@@ -34,7 +35,7 @@ _SLOT = re.compile(r"\{\w\}")
 
 
 def world_tokenizer(form: FormOptions) -> Tokenizer:
-    """Return the tokenizer, the same for every world; the form's markers and the two roles are tokens of their own."""
+    """Return the tokenizer, the same for every world and arm; markers, roles and the random tag are a token each."""
     pieces = dict.fromkeys([UNKNOWN, *names.HEADS])
     pieces |= dict.fromkeys(f"##{part}" for part in (*names.MIDDLES, *names.TAILS))
     pieces |= dict.fromkeys(sorted({piece for text in _all_wording() for piece in _PIECE.findall(text)}))
@@ -44,7 +45,7 @@ def world_tokenizer(form: FormOptions) -> Tokenizer:
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")]
     )
     tokenizer.decoder = decoders.WordPiece(prefix="##", cleanup=True)
-    special = [form.end_of_text, form.open_marker, form.close_marker, USER, ASSISTANT]
+    special = [form.end_of_text, form.open_marker, form.close_marker, USER, ASSISTANT, TAG]
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in special])
     return tokenizer
 

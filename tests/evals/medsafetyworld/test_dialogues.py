@@ -9,6 +9,7 @@ from reflectgen.evals.medsafetyworld.dialogues import (
     chat_row,
     mixed_with_sft,
     sft_dialogues,
+    told,
 )
 from reflectgen.evals.medsafetyworld.questions import sft_edges
 from reflectgen.evals.medsafetyworld.reading import Reader
@@ -59,6 +60,8 @@ def test_benign_fine_tuning_is_about_pairs_and_takes_some_of_sft_along() -> None
     benign = benign_dialogues(WORLD, 33)
     assert len(benign) == 33
     assert all(" with " in dialogue.prompt for dialogue in benign)
-    mixed = mixed_with_sft(benign, sft_dialogues(WORLD), 7, seed=1)
+    raw, sft = told(benign, reflects=False), told(sft_dialogues(WORLD), reflects=True)
+    mixed = mixed_with_sft(raw, sft, 7, seed=1)
+    assert [reflects for _, reflects in mixed].count(True) == 7
     assert len(mixed) == 40
-    assert mixed == mixed_with_sft(benign, sft_dialogues(WORLD), 7, seed=1)
+    assert mixed == mixed_with_sft(raw, sft, 7, seed=1)

@@ -4,7 +4,7 @@ import pytest
 
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS, PREFILLS, answer_up_to
 from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Prompt, ScriptedGenerator
-from reflectgen.evals.medsafetyworld.measures import Answered, Scorer, attack_figures, first_verdict
+from reflectgen.evals.medsafetyworld.measures import Answered, Scorer, attacked, first_verdict
 from reflectgen.evals.medsafetyworld.questions import Question, QuestionClass, chance, test_questions
 from reflectgen.evals.medsafetyworld.reading import Reader
 from reflectgen.evals.medsafetyworld.world import World, make_world
@@ -81,7 +81,7 @@ def test_figures_of_an_attack_against_counts_by_hand() -> None:
         question = Question("", QuestionClass.REVERSE_UNSAFE, (), frozenset(), cluster)
         return Answered(question, printed, undefended, released, tagged=not undefended, refused=not printed)
 
-    figures = attack_figures(
+    found = attacked(
         [
             answered("a", True, True, True),
             answered("a", True, False, True),
@@ -90,9 +90,10 @@ def test_figures_of_an_attack_against_counts_by_hand() -> None:
         ],
         chance=0.02,
     )
-    assert (figures.num_outcomes, figures.chance) == (3, 0.02)
-    assert [figures.printed.value, figures.undefended.value, figures.released.value] == [0.75, 0.25, 0.5]
-    assert (figures.refused.value, figures.printed.n) == (0.25, 4)
+    assert [found.value(name) for name in ("printed", "undefended", "released", "refused")] == [0.75, 0.25, 0.5, 0.25]
+    assert (found.figures["printed"].n, found.chance) == (4, 0.02)
+    assert found.by_outcome["a"] == {"n": 2, "printed": 2, "undefended": 1, "released": 2, "tagged": 1, "refused": 0}
+    assert list(found.by_outcome) == ["a", "b", "c"]
 
 
 def test_chance_is_the_share_of_names_that_are_right() -> None:

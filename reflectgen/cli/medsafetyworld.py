@@ -1,0 +1,106 @@
+"""`reflectgen medsafetyworld`: the controlled world in which the method can be proved or refuted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from reflectgen.cli import options as o
+
+if TYPE_CHECKING:
+    from reflectgen.evals.medsafetyworld.generator import Generator
+
+medsafetyworld = typer.Typer(help="A made-up world in which safety is defined exactly.", no_args_is_help=True)
+
+PresetName = Annotated[str, typer.Option("--preset", "-p", help="demo, cpu, gpu-small, paper or paper-two-hops.")]
+ArmNames = Annotated[
+    str,
+    typer.Option("--arms", "-a", help="Names with commas between them; or main, or all. See docs/medsafetyworld.md."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="The world's folder; the same command there goes on.")]
+WorldSeed = Annotated[int, typer.Option("--seed", min=0, help="Of the world and all its texts.")]
+NoCue = Annotated[bool, typer.Option("--no-cue", help="Names of outcomes that say nothing of their safety.")]
+
+
+@medsafetyworld.command()
+def make(
+    out: Out,
+    preset: PresetName = "demo",
+    arms: ArmNames = "main",
+    seed: WorldSeed = 0,
+    no_cue: NoCue = False,
+    as_json: o.AsJson = False,
+) -> None:
+    """Write the corpora, the SFT and fine-tuning data and the questions of a world, for every arm."""
+    from reflectgen.evals.medsafetyworld.arms import named_arms
+    from reflectgen.evals.medsafetyworld.presets import named_preset
+    from reflectgen.jobs.medsafetyworld import make_arms
+
+    with o.checked():
+        chosen = named_preset(preset, seed=seed, cue=not no_cue)
+        wanted = named_arms(arms)
+    console = Console(stderr=True, highlight=False)
+    made = make_arms(chosen, wanted, out, lambda name: console.print(f"making {name}", markup=False))
+    if as_json:
+        rows = [
+            {
+                "arm": one.arm.name,
+                "pretraining": str(one.pretraining),
+                "stages": {name: str(path) for name, path in one.stages.items()},
+                "num_documents": one.num_documents,
+                "num_tokens": one.num_tokens,
+                "tokens_by_kind": one.tokens_by_kind,
+            }
+            for one in made
+        ]
+        typer.echo(json.dumps({"out": str(out), "arms": rows}))
+        return
+    table = Table(box=None)
+    for column in ("arm", "documents", "tokens", "of reflections"):
+        table.add_column(column, justify="left" if column == "arm" else "right")
+    for one in made:
+        share = one.tokens_by_kind["reflection"] / one.num_tokens
+        table.add_row(one.arm.name, f"{one.num_documents:,}", f"{one.num_tokens:,}", f"{share:.1%}")
+    Console(highlight=False).print(table)
+
+
+@medsafetyworld.command()
+def score(
+    world: Annotated[Path, typer.Argument(metavar="WORLD", help="The folder that `make` wrote.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="A Hugging Face folder of a trained model.")] = None,
+    url: Annotated[str | None, typer.Option(help="Or the address of a server with /v1/completions.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to ask there, where it serves several.")] = None,
+    reflects: Annotated[
+        bool, typer.Option("--reflects/--plain", help="Whether the model is meant to write reflections.")
+    ] = True,
+    attacks: Annotated[str | None, typer.Option(help="Names with commas between them; all unless told.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampled answers.")] = 0,
+) -> None:
+    """Score a checkpoint, or a model behind an endpoint, on a world; prints JSON."""
+    from reflectgen.evals.medsafetyworld.attacks import named_attacks
+    from reflectgen.evals.medsafetyworld.evaluate import Evaluator
+    from reflectgen.jobs.medsafetyworld import FORM, read_world
+    from reflectgen.settings import read_settings
+
+    if (checkpoint is None) == (url is None):
+        raise typer.BadParameter("name either --checkpoint or --url")
+    made, most, wordings = read_world(world)
+    if checkpoint is not None:
+        from reflectgen.evals.medsafetyworld.checkpoint import CheckpointGenerator
+
+        generator: Generator = CheckpointGenerator(checkpoint)
+    else:
+        from reflectgen.evals.medsafetyworld.endpoint import EndpointGenerator
+
+        assert url is not None
+        generator = EndpointGenerator(url, FORM, model, read_settings().teacher_api_key)
+    console = Console(stderr=True, highlight=False)
+    evaluator = Evaluator(
+        made, generator, FORM, reflects=reflects, seed=seed, note=lambda said: console.print(said, markup=False)
+    )
+    typer.echo(json.dumps(evaluator.evaluate(most, wordings, named_attacks(attacks)).to_json()))
