@@ -28,21 +28,11 @@ _CONTROLS = {c: f"\\x{c:02x}" for c in [*range(32), *range(127, 160)] if c not i
 _CONTROLS |= {c: f"\\u{c:04x}" for c in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]}
 
 # Of every answer, in `--json`; with the two provenances that is all there is to know of it.
-SHOWN = (
-    "chunk",
-    "revision",
-    "start",
-    "end",
-    "verdict",
-    "category",
-    "rationale",
-    "evidence",
-    "road",
-    "reason",
-    "detail",
-)
-SHOWN += ("guard_verdict", "guard_category", "guard_score", "guard_native", "teacher_verdict", "teacher_category")
-SHOWN += ("reply", "reused_from", "seed", "prompt_tokens", "completion_tokens", "created_at")
+SHOWN = [
+    *("chunk", "revision", "start", "end", "verdict", "category", "rationale", "evidence", "road", "reason", "detail"),
+    *("guard_verdict", "guard_category", "guard_score", "guard_native", "teacher_verdict", "teacher_category"),
+    *("reply", "reused_from", "seed", "prompt_tokens", "completion_tokens", "created_at"),
+]
 
 
 def show(
