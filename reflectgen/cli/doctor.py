@@ -30,6 +30,7 @@ from reflectgen.filters.judge import Judge
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
 from reflectgen.records import Category, Chunk, Label, Reflection, Reply, Verdict
+from reflectgen.reflection.llm_guard import REJECTED, UNPARSABLE
 from reflectgen.reflection.roles import Guard, Teacher
 from reflectgen.settings import read_service_settings, read_settings
 from reflectgen.store import Store
@@ -102,7 +103,7 @@ async def _ask_guard(guard: Guard, chunk: Chunk) -> tuple[Label, Finding]:
     (label,) = await guard.label([chunk])
     seconds = time.perf_counter() - began
     # A label that came from the fallback names in its native form what went wrong.
-    ok = not label.native.startswith(("unparsable", "rejected"))
+    ok = not label.native.startswith((UNPARSABLE, REJECTED))
     what = f"{guard.provenance.model} says {label.verdict} of a harmless sentence ({seconds * 1000:,.0f} ms)"
     return label, Finding("guard", ok, what if ok else f"{guard.provenance.model}: {label.native}")
 

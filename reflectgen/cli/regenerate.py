@@ -10,6 +10,7 @@ import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
+from reflectgen.cli.summary import use_of
 from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.errors import RecipeError, TeacherError
 from reflectgen.jobs.accounts import refuse_limits_without_prices
@@ -22,7 +23,6 @@ from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import jobs, regenerations
 from reflectgen.store.counts import count_job
-from reflectgen.store.usage import usage_of
 
 HOW_TO_GO_ON = "the same command without --where goes on"
 KEPT = ("read", "chunks", "form", "formats")  # of the job's recipe, whatever the new one says
@@ -108,10 +108,10 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
                 error.add_note(f"the older reflections stand; {HOW_TO_GO_ON}")
                 raise
             with store.read() as connection:
-                counts, used = count_job(connection, job.id), usage_of(connection, job.id)
+                counts, use = count_job(connection, job.id), use_of(connection, job.id)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
-    print_end(task, counts, used, [])
+    print_end(task, counts, use, [])
 
 
 def _refuse_another_recipe(job: jobs.Job, recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ import typer
 from reflectgen.cli import options as o
 from reflectgen.cli import tokens as t
 from reflectgen.cli.models import Models, recipe_of
+from reflectgen.cli.summary import use_of
 from reflectgen.cli.working import how_to_go_on, print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
@@ -28,7 +29,6 @@ from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import Store, jobs
 from reflectgen.store.counts import Counts, count_job
-from reflectgen.store.usage import usage_of
 
 AtEnd = Callable[[Run, Counts, list[str]], None]
 KEEPS = "the job keeps what it read, and another --out reads afresh"
@@ -127,7 +127,7 @@ async def work(
                 error.add_note(how_to_go_on(task))
                 raise
             with store.read() as connection:
-                counts, used = count_job(connection, job.id), usage_of(connection, job.id)
+                counts, use = count_job(connection, job.id), use_of(connection, job.id)
             if finished and at_end:
                 at_end(task, counts, skipped)
     if not finished:
@@ -137,7 +137,7 @@ async def work(
     if as_json:
         typer.echo(json.dumps({"out": str(out), "skipped_files": skipped, **counts.to_json()}))
     else:
-        print_end(task, counts, used, skipped)
+        print_end(task, counts, use, skipped)
 
 
 def _find(inputs: list[str], store: Store) -> tuple[list[Source] | None, list[str]]:

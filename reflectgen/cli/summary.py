@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy import Connection
 
 from reflectgen.cli.display import VERDICT_STYLES
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
 from reflectgen.jobs.recipe import Recipe
-from reflectgen.store.counts import Counts
-from reflectgen.store.usage import Usage
+from reflectgen.reflection.llm_guard import REJECTED, UNPARSABLE
+from reflectgen.store.counts import Counts, num_native_beginning
+from reflectgen.store.usage import Usage, usage_of
 
 ROADS = {
     "teacher": "accepted at the first answer",
@@ -29,9 +32,26 @@ def print_summary(console: Console, counts: Counts, recipe: Recipe, export: Path
         console.print(f"{name:<14}{value}", soft_wrap=True)
 
 
-def print_usage(console: Console, used: Iterable[Usage]) -> None:
-    """Print what was used of each endpoint, in all runs of the job."""
-    for one in used:
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What was used of each endpoint, in all runs, and how many labels of a guard's are the built-in one's instead."""
+
+    endpoints: Sequence[Usage]
+    num_unread_labels: int
+    num_refused_labels: int
+
+
+def use_of(connection: Connection, job_id: int) -> Use:
+    unread, refused = (num_native_beginning(connection, job_id, why) for why in (UNPARSABLE, REJECTED))
+    return Use(usage_of(connection, job_id), unread, refused)
+
+
+def print_use(console: Console, use: Use) -> None:
+    if num_labels := use.num_unread_labels + use.num_refused_labels:
+        why = {"answers could not be read": use.num_unread_labels, "the server refused": use.num_refused_labels}
+        said = ", ".join(f"{number:,} where {what}" for what, number in why.items() if number)
+        console.print(f"{'labels':<14}{num_labels:,} are the built-in guard's instead: {said}", style="yellow")
+    for one in use.endpoints:
         tokens = f"{one.prompt_tokens:,} tokens in prompts, {one.completion_tokens:,} in answers"
         console.print(f"{'used':<14}{one.role} at {one.endpoint}: {one.num_calls:,} calls, {tokens}", markup=False)
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from reflectgen.cli.display import shown, troubles_of
-from reflectgen.cli.summary import print_summary, print_usage
+from reflectgen.cli.summary import Use, print_summary, print_use
 from reflectgen.corpus.rows import CONTENT_ID, ReadOptions
 from reflectgen.corpus.sources import Source
 from reflectgen.jobs.disagreements import DISAGREEMENTS
@@ -23,7 +23,6 @@ from reflectgen.jobs.run import Run, run_job
 from reflectgen.shards import read_documents
 from reflectgen.store import jobs
 from reflectgen.store.counts import Counts
-from reflectgen.store.usage import Usage
 
 FINISH_SECONDS = 10.0  # what calls in flight are given after Ctrl-C
 STOPPED = 130
@@ -79,11 +78,11 @@ def how_to_go_on(task: Run) -> str:
     return f"{task.progress.num_settled:,} chunks have their reflection, and the same command goes on from there"
 
 
-def print_end(task: Run, counts: Counts, used: Sequence[Usage], skipped: list[str]) -> None:
+def print_end(task: Run, counts: Counts, use: Use, skipped: list[str]) -> None:
     """Print what a finished run did, and where to look."""
     console = Console(soft_wrap=True, highlight=False)
     print_summary(console, counts, task.recipe, task.folder / EXPORT)
-    print_usage(console, used)
+    print_use(console, use)
     spent = task.progress.spent()
     if spent.cost is not None and spent.tokens:
         console.print(f"{'cost':<14}{spent.cost:,.4g}, retries and rejected answers included")

@@ -22,6 +22,7 @@ from reflectgen.reflection.teacher import provenance_of, seed_of
 
 LABEL_TRIES = 3
 TEMPERATURE_OF_LATER_TRIES = 0.7  # at 0 another seed would give the same answer again
+UNPARSABLE, REJECTED = "unparsable:", "rejected:"  # begin the native form of a label that the fallback made
 NUM_ALTERNATIVES = 5  # some servers give no more
 
 
@@ -115,13 +116,13 @@ class LLMGuard:
             try:
                 completions = [await self._ask(question, attempt) for question in questions]
             except RequestRejected as error:
-                return _costing(await self._label_anyway(chunk, f"rejected: {error}"), answers)
+                return _costing(await self._label_anyway(chunk, f"{REJECTED} {error}"), answers)
             answers += completions
             try:
                 return _costing(self._read(self._format.read(completions)), answers)
             except UnusableReplyError:
                 seen = " / ".join(completion.text for completion in completions)
-        return _costing(await self._label_anyway(chunk, f"unparsable: {seen}"), answers)
+        return _costing(await self._label_anyway(chunk, f"{UNPARSABLE} {seen}"), answers)
 
     def _read(self, label: Label) -> Label:
         """Return the label as the recipe reads it; the native one stays."""

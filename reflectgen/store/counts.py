@@ -112,6 +112,13 @@ def num_accepted(connection: Connection, job_id: int) -> int:
     return connection.execute(select(func.count()).where(*where)).scalar_one()
 
 
+def num_native_beginning(connection: Connection, job_id: int, beginning: str) -> int:
+    """Return how many current reflections rest on a label whose native form begins so."""
+    begins = reflection.c.guard_native.startswith(beginning, autoescape=True)
+    where = (reflection.c.job_id == job_id, is_current(), begins)
+    return connection.execute(select(func.count()).where(*where)).scalar_one()
+
+
 def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
     """The sum of a column, 0 for none; PostgreSQL makes a decimal number of it, which is of no use in JSON."""
     return cast(func.coalesce(func.sum(column), 0), BigInteger)

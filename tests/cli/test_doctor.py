@@ -114,3 +114,23 @@ def test_every_endpoint_of_a_role_is_looked_at_and_the_one_that_is_away_is_named
         code, found = findings(recipe, tmp_path, capsys)
     assert code == 1
     assert [what for what, ok, _ in found if not ok] == ["endpoint f"]
+
+
+def test_labels_of_the_built_in_guard_in_anothers_place_are_counted_where_the_user_looks(tmp_path, capsys):
+    async def respond(asked):
+        said = asked.json()["messages"][-1]["content"] if asked.method == "POST" and asked.body else ""
+        reply = {"Day 3": "no form of Qwen's", "Day 4": None}.get(said[:5], REPLIES["qwen3guard"])
+        return await vllm(reply)(asked)
+
+    corpus, recipe, out = (tmp_path / name for name in ("corpus.jsonl", "recipe.toml", "out"))
+    corpus.write_text("".join(json.dumps({"text": f"Day {n} was calm at sea."}) + "\n" for n in range(5)))
+    with background(respond) as server:
+        recipe.write_text(at(server.url, "guard", 'format = "qwen3guard"'))
+        assert main(["run", str(corpus), "--out", str(out), "--recipe", str(recipe), "--quiet"]) == 0
+    line = "2 are the built-in guard's instead: 1 where answers could not be read, 1 where the server refused"
+    assert line in capsys.readouterr().out
+    assert main(["stats", str(out)]) == 0
+    assert line in capsys.readouterr().out
+    assert main(["stats", str(out), "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["num_unread_labels"], counts["num_refused_labels"]) == (1, 1)
