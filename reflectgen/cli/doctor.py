@@ -26,9 +26,11 @@ from reflectgen.cli.models import Models, recipe_of
 from reflectgen.cli.service_check import check_service
 from reflectgen.errors import ReflectgenError, TeacherError
 from reflectgen.filters.candidate import UNSCORED, Candidate
+from reflectgen.filters.chain import from_spec
+from reflectgen.filters.checks import checks_from_spec
 from reflectgen.filters.judge import Judge
 from reflectgen.jobs.recipe_file import RecipeFile
-from reflectgen.jobs.roles import open_roles
+from reflectgen.jobs.roles import Roles, open_roles
 from reflectgen.records import Category, Chunk, Label, Reflection, Reply, Verdict
 from reflectgen.reflection.llm_guard import REJECTED, UNPARSABLE
 from reflectgen.reflection.roles import Guard, Teacher
@@ -92,10 +94,21 @@ async def _ask(file: RecipeFile) -> list[Finding]:
             found += [said, *[await _ask_teacher(teacher, chunk, label) for teacher in roles.teachers]]
             if roles.judge is not None:
                 found.append(await _ask_judge(Judge(roles.judge, roles.judge_model), chunk, label))
-            return found
+            return [*found, *_filters(file, roles)]
     except TeacherError as error:
         known = any(finding.found == str(error) for finding in found)  # the endpoint's own line says it
         return found if known else [*found, Finding("roles", False, str(error))]
+
+
+def _filters(file: RecipeFile, roles: Roles) -> Iterator[Finding]:
+    """Say whether the recipe's own filters and checks are such; the default ones need no word."""
+    if not (file.policy.filters or file.policy.checks):
+        return
+    try:
+        chain = [*from_spec(file.policy.filters or []), *checks_from_spec(file.policy.checks, roles)]
+        yield Finding("filters", True, ", ".join(one.name for one in chain))
+    except ReflectgenError as error:
+        yield Finding("filters", False, str(error))
 
 
 async def _ask_guard(guard: Guard, chunk: Chunk) -> tuple[Label, Finding]:

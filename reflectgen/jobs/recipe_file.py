@@ -91,8 +91,13 @@ class RecipeFile(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _sections_hold_what_they_may(self) -> Self:
-        self.guard.options("any")
-        self.teacher.options("any")
+        for name, section in (("guard", self.guard), ("teacher", self.teacher)):
+            if "model" in (section.model_extra or {}):
+                raise ValueError(f"{name}.model: a model is named at its endpoint, as model in [endpoints.NAME]")
+            try:
+                section.options("any")
+            except ValidationError as error:
+                raise ValueError(_first_wrong(error, name)) from None
         return self
 
     def teacher_options(self, model: str) -> TeacherOptions:
@@ -141,7 +146,12 @@ def read_toml(path: Path, model: type[Read], what: str) -> Read:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{what} is not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise RecipeError(f"{what}: {f'{where}: ' if where else ''}{said}") from error
+        raise RecipeError(f"{what}: {_first_wrong(error)}") from error
+
+
+def _first_wrong(error: ValidationError, section: str = "") -> str:
+    """Return the first thing that is wrong, with its place: `guard.format: ...`."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join([section, *(str(part) for part in first["loc"])]).strip(".")
+    said = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

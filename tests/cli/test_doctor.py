@@ -107,6 +107,22 @@ def test_a_judge_is_asked_for_grades(grade, ok, tmp_path, capsys):
     assert code == (0 if ok else 1)
 
 
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ('filters = [{name = "lenght"}]', "no filter is called 'lenght'"),
+        ('checks = [{name = "judge"}]', "the check 'judge' asks the judge; name one in a section [judge]"),
+    ],
+)
+def test_filters_that_a_run_would_refuse_are_told(policy, said, tmp_path, capsys):
+    code, found = findings(f"[policy]\n{policy}\n", tmp_path, capsys)
+    assert code == 1
+    assert [words for what, ok, words in found if what == "filters" and not ok and said in words]
+    code, found = findings('[policy]\nfilters = [{name = "length", max_words = 9}]\n', tmp_path, capsys)
+    assert code == 0
+    assert ("filters", True, "length") in found
+
+
 def test_every_endpoint_of_a_role_is_looked_at_and_the_one_that_is_away_is_named(tmp_path, capsys):
     with background(vllm(json.dumps(JSON))) as server:
         more = '[endpoints.f]\nurl = "http://127.0.0.1:9"\nmodel = "m"\n'
