@@ -105,8 +105,9 @@ def _filters(file: RecipeFile, roles: Roles) -> Iterator[Finding]:
     if not (file.policy.filters or file.policy.checks):
         return
     try:
-        chain = [*from_spec(file.policy.filters or []), *checks_from_spec(file.policy.checks, roles)]
-        yield Finding("filters", True, ", ".join(one.name for one in chain))
+        chain = from_spec(file.policy.filters or [])
+        checks = checks_from_spec(file.policy.checks, roles)
+        yield Finding("filters", True, ", ".join([*(one.name for one in chain), *(one.name for one in checks)]))
     except ReflectgenError as error:
         yield Finding("filters", False, str(error))
 
