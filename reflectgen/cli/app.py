@@ -24,6 +24,7 @@ from reflectgen.cli.keys import keys
 from reflectgen.cli.label import label
 from reflectgen.cli.medsafetyworld import medsafetyworld
 from reflectgen.cli.regenerate import regenerate
+from reflectgen.cli.rewrite import rewrite
 from reflectgen.cli.run import run
 from reflectgen.cli.serve_teacher import serve_teacher
 from reflectgen.cli.sft_data import sft_data
@@ -48,6 +49,7 @@ for command in (
     show,
     regenerate,
     arms,
+    rewrite,
     export,
     verify,
     archive,

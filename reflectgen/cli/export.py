@@ -24,6 +24,7 @@ from reflectgen.jobs.arms import measure_of
 from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.shards import PARTIAL
 
 
@@ -68,10 +69,9 @@ def export(
         measure = measure_of(tokenizer if arm is ArmName.RAW_MATCHED else None, form)
         options = ArmOptions(name=arm, seed=seed, strict=strict, measure=measure.name)
         progress = Progress(stage="exporting")
-        with shown(progress, list, quiet=False):
-            manifest = export_job(
-                store, job, folder, to, t.text_formats(formats), form, progress, make_arm(options, form, measure)
-            )
+        made = make_arm(options, form, measure)
+        with shown(progress, list, quiet=False), open_rewrites(folder, arm) as rewrites:
+            manifest = export_job(store, job, folder, to, t.text_formats(formats), form, progress, made, rewrites)
     console = Console(soft_wrap=True, highlight=False)
     if arm is not ArmName.SRP:
         console.print(f"arm {arm}: {ARMS[arm].treatment}; {_done(manifest)}", markup=False)

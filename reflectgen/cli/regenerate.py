@@ -21,6 +21,7 @@ from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.regenerate import open_again, read_conditions
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
+from reflectgen.reflection.rewriter import REWRITER
 from reflectgen.store import jobs, regenerations
 from reflectgen.store.counts import count_job
 
@@ -69,6 +70,8 @@ def _refuse_unfit(file: RecipeFile, begun_with: Recipe, *, is_given: bool) -> No
         RecipeError: none was given, and the built-in guard and teacher would stand in for others; or only one of the
             two recipes writes hints.
     """
+    if begun_with.teacher and begun_with.teacher["role"] == REWRITER:
+        raise RecipeError("this job writes for an ablation arm; remove its folder and run `reflectgen rewrite` again")
     others = [
         one["model"]
         for one in (begun_with.teacher, begun_with.guard)
@@ -101,7 +104,7 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
             with store.read() as connection:
                 job = jobs.latest(connection)
             assert job is not None
-            task = Run(store, folder, recipe, roles, file.num_slots, limits=limits)
+            task = Run(store, folder, recipe, roles, file.num_slots, limits=limits, is_exported=not recipe.is_chat)
             try:
                 finished = await work_until_stopped(task, job, [], quiet)
             except TeacherError as error:
@@ -111,7 +114,10 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
                 counts, use = count_job(connection, job.id), use_of(connection, job.id)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
-    print_end(task, counts, use, [])
+    if recipe.is_chat:
+        typer.echo(f"asked again; write the conversations with `reflectgen sft-data INPUT... --to {folder}`")
+    else:
+        print_end(task, counts, use, [])
 
 
 def _refuse_another_recipe(job: jobs.Job, recipe: Recipe) -> None:

@@ -120,7 +120,7 @@ async def work(
             job = begin_or_resume(store, out, inputs, sources, recipe)
             if changed := changed_since(store, job, sources or []):
                 typer.echo(f"note: {changed} is new or changed since this job read its input; {KEEPS}", err=True)
-            task = Run(store, out, recipe, roles, file.num_slots, strict, limits)
+            task = Run(store, out, recipe, roles, file.num_slots, strict, limits, is_exported=not recipe.is_chat)
             try:
                 finished = await work_until_stopped(task, job, sources or [], quiet)
             except TeacherError as error:

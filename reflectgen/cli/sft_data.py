@@ -13,6 +13,7 @@ from rich.console import Console
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
 from reflectgen.cli.run import work
+from reflectgen.cli.summary import Use, print_use, use_of
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.export.sft.record import SftOptions
@@ -90,18 +91,19 @@ def sft_data(
     def write(task: Run, counts: Counts, skipped: list[str]) -> None:
         with task.store.read() as connection:
             job = jobs.latest(connection)
-        assert job is not None
+            assert job is not None
+            use = use_of(connection, job.id)
         manifest = write_conversations(task.store, job, task.folder, task.recipe.form, options, task.progress)
         if as_json:
             typer.echo(json.dumps({"out": str(task.folder / SFT), "skipped_files": skipped, **manifest.counts}))
         else:
-            _print(manifest, task, counts)
+            _print(manifest, task, counts, use)
 
     limits = Limits(max_cost, max_tokens_total, stop_after_accepted)
     asyncio.run(work(inputs, to, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet, at_end=write))
 
 
-def _print(manifest: SftManifest, task: Run, counts: Counts) -> None:
+def _print(manifest: SftManifest, task: Run, counts: Counts, use: Use) -> None:
     """Print what went in, what came of it, and where it is."""
     told = manifest.counts
     console = Console(soft_wrap=True, highlight=False)
@@ -129,6 +131,7 @@ def _print(manifest: SftManifest, task: Run, counts: Counts) -> None:
     for name, value in lines:
         if value:
             console.print(f"{name:<14}{value}", markup=False)
+    print_use(console, use)
     if counts.num_rejected_rows:
         console.print(f"rejected rows, each with its reason: {task.folder / REJECTS}", markup=False)
     console.print(f"conversations: {task.folder / SFT / TRAIN}", style="bold", markup=False)

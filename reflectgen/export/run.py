@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reflectgen.errors import VerificationError
-from reflectgen.export.arms.arm import Reflected, Rewritten
+from reflectgen.export.arms.arm import Reflected, Rewrites
 from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.arms.registry import Arm
 from reflectgen.export.card import CARD_NAME, render_card, render_folder_card
@@ -61,12 +61,11 @@ def export_shards(
     form: FormOptions,
     facts: ExportFacts,
     arm: Arm | None = None,
-    rewrites: Callable[[int], Mapping[tuple[int, int], Rewritten]] | None = None,
+    rewrites: Rewrites | None = None,
 ) -> Manifest:
     """Write all shards, numbered from 0 and in order, in every format, and describe them.
 
-    With `arm` the documents are written as it has them, else woven. `rewrites` are those of a shard, for arms that
-    have a model write in chunks' places.
+    With `arm` the documents are written as it has them, else woven. `rewrites` are what a model wrote for it.
 
     An export that was interrupted has no manifest: it is cleared away and written again.
 
@@ -85,7 +84,14 @@ def export_shards(
         if number != num_written:
             raise VerificationError(f"shard {num_written} of {num_shards} is missing from the export, got {number}")
         entries, counted = write_shard(
-            number, num_shards, documents, directory, formats, form, arm, rewrites(number) if rewrites else None
+            number,
+            num_shards,
+            documents,
+            directory,
+            formats,
+            form,
+            arm,
+            rewrites.of_shard(number) if rewrites else None,
         )
         files += entries
         tally.merge(counted)

@@ -19,6 +19,7 @@ from reflectgen.export.verify import VerifyReport, verify_export
 from reflectgen.jobs.finish import ReflectedShard
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress
+from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.reflection.form import FormOptions
 from reflectgen.store import Store, corpus, reflections
 from reflectgen.store.jobs import Job
@@ -68,11 +69,17 @@ def count_arms(
 
 
 def write_arm(connection: Connection, job: Job, folder: Path, arm: Arm) -> Iterator[Written]:
-    """Yield all documents of a job as an arm has them, in corpus order."""
+    """Yield all documents of a job as an arm has them, in corpus order.
+
+    Raises:
+        RecipeError: a teacher has begun to write for the arm and not ended.
+    """
     keys = {number: record.key for number, record in reflections.provenances(connection).items()}
-    for shard in corpus.shards(connection, job.id):
-        documents = ReflectedShard(connection, job.id, folder, shard, keys, Progress())
-        yield from arm.write(ArmShard(shard.number, documents))
+    with open_rewrites(folder, arm.options.name) as rewrites:
+        for shard in corpus.shards(connection, job.id):
+            documents = ReflectedShard(connection, job.id, folder, shard, keys, Progress())
+            written = rewrites.of_shard(shard.number) if rewrites else {}
+            yield from arm.write(ArmShard(shard.number, documents, written))
 
 
 def verify_arm(directory: Path, folder: Path, tokenizer: Path | None = None) -> VerifyReport:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from reflectgen import __version__
 from reflectgen.errors import RecipeError, VerificationError
+from reflectgen.export.arms.arm import Rewrites
 from reflectgen.export.arms.registry import Arm, Rows
 from reflectgen.export.arms.rewritten import KINDS, template_provenance
 from reflectgen.export.formats import Format
@@ -30,6 +31,21 @@ from reflectgen.store import Store, corpus, jobs, reflections
 from reflectgen.store.counts import count_job
 
 Reflected = tuple[Document, list[ChunkReflection]]
+
+
+def is_chat(job: jobs.Job) -> bool:
+    """Whether a job's documents are conversations."""
+    return bool(job.recipe["read"].get("rows") == "chat")
+
+
+def refuse_chat(job: jobs.Job) -> None:
+    """End what is meant for a corpus of texts.
+
+    Raises:
+        RecipeError: the job's documents are conversations.
+    """
+    if is_chat(job):
+        raise RecipeError("the job's rows are conversations; `reflectgen sft-data` with the same --to writes them")
 
 
 def write_rejects(store: Store, job_id: int, folder: Path) -> None:
@@ -57,10 +73,11 @@ def export_job(
     form: FormOptions,
     progress: Progress,
     arm: Arm | None = None,
+    rewrites: Rewrites | None = None,
 ) -> Manifest:
     """Export a job whose every chunk has its reflection, from one steady view of the store: it pins one revision each.
 
-    With `arm` the documents are written as it has them, else woven.
+    With `arm` the documents are written as it has them, else woven; `rewrites` are what a model wrote for it.
 
     Raises:
         RecipeError: the arm has no stand-off form, and that is asked for.
@@ -71,15 +88,18 @@ def export_job(
         raise RecipeError(
             f"arm {arm.options.name} has no reflections to stand beside a document; leave -f standoff out"
         )
-    if job.recipe["read"].get("rows") == "chat":
-        raise RecipeError("the job's rows are conversations; `reflectgen sft-data` with the same --out writes them")
+    refuse_chat(job)
     with reading_all(store, job.id, folder) as connection:
         counts = count_job(connection, job.id)
         known = reflections.provenances(connection)
         shards = corpus.shards(connection, job.id)
         facts = ExportFacts(
             recipe=job.recipe,
-            provenances=[*(known[n] for n in reflections.provenances_in_use(connection, job.id)), *_templates(arm)],
+            provenances=[
+                *(known[number] for number in reflections.provenances_in_use(connection, job.id)),
+                *(rewrites.provenances if rewrites else ()),
+                *_templates(arm),
+            ],
             num_documents_in=counts.num_rows,
             rejected_rows=counts.rejected_rows,
             num_replies=counts.num_replies,
@@ -90,7 +110,7 @@ def export_job(
         )
         keys = {number: record.key for number, record in known.items()}
         parts = ((s.number, ReflectedShard(connection, job.id, folder, s, keys, progress)) for s in shards)
-        return export_shards(parts, len(shards), directory, formats, form, facts, arm)
+        return export_shards(parts, len(shards), directory, formats, form, facts, arm, rewrites)
 
 
 def _templates(arm: Arm | None) -> list[Provenance]:

@@ -44,6 +44,7 @@ class Run:
     limits: Limits = field(default_factory=Limits)
     progress: Progress = field(default_factory=Progress)
     clock: Callable[[], float] = time.time
+    is_exported: bool = True  # its woven documents; what else is made of a job is written by whoever asked for that
     stopped_because: str = ""  # a limit was reached
 
     @property
@@ -74,7 +75,7 @@ async def run_job(run: Run, job: jobs.Job, sources: Sequence[Source], stop: asyn
         accounts.flush()
     await asyncio.to_thread(write_disagreements, run.store, job.id, run.folder)
     recipe = run.recipe
-    if not recipe.is_chat:  # conversations are written by whoever knows how to mix them
+    if run.is_exported:
         run.progress.stage = "exporting"
         await asyncio.to_thread(
             export_job, run.store, job, run.folder, run.folder / EXPORT, recipe.formats, recipe.form, run.progress

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -24,11 +23,6 @@ from reflectgen.store.counts import count_job
 from reflectgen.store.jobs import Job
 
 SFT = "sft"
-
-
-def is_chat(recipe: dict[str, Any]) -> bool:
-    """Whether a job's recipe, as the store has it, is about conversations."""
-    return bool(recipe["read"].get("rows") == "chat")
 
 
 def write_conversations(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from reflectgen.errors import RecipeError
 from reflectgen.export.verify import VerifyReport, verify_export
+from reflectgen.jobs.finish import is_chat
 from reflectgen.jobs.folder import EXPORT, existing_job
-from reflectgen.jobs.sft import is_chat, verify_conversations
+from reflectgen.jobs.sft import verify_conversations
 from reflectgen.records import Document
 from reflectgen.shards import read_documents
 from reflectgen.store import corpus
@@ -38,7 +39,7 @@ def verify_job(folder: Path) -> VerifyReport:
             yield from read_documents(folder / shard.corpus_file)
 
     with existing_job(folder) as (store, job):
-        if is_chat(job.recipe) and not problems:
+        if is_chat(job) and not problems:
             return verify_conversations(store, job, folder)
     # A damaged corpus shard cannot be compared with, and saying so once is enough.
     report = verify_export(folder / EXPORT, None if problems else documents)

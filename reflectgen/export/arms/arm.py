@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reflectgen.export.record import ChunkReflection, WovenDocument
-from reflectgen.records import Document
+from reflectgen.records import Document, Provenance
 
 Reflected = tuple[Document, Sequence[ChunkReflection]]
 
@@ -20,6 +20,14 @@ class Rewritten:
 
     text: str
     provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrites:
+    """All that a model wrote for an arm: a shard's, by row and chunk, the shards asked for in order; and who wrote."""
+
+    of_shard: Callable[[int], Mapping[tuple[int, int], Rewritten]]
+    provenances: Sequence[Provenance]
 
 
 @dataclass(frozen=True, slots=True)
