@@ -206,3 +206,16 @@ def test_show_tells_of_an_answer_all_that_there_is_to_know(tmp_path, capsys):
         assert labelled_by["model"].startswith("builtin-guard")
         assert answer["guard_native"] == ""  # the built-in guard has no words but ours
         assert 0 <= answer["guard_score"] <= 1
+
+
+def test_a_job_writes_the_same_bytes_whichever_transport_asks(corpus, tmp_path):
+    written = []
+    for transport in ("aiohttp", "openai"):
+        recipe, out = tmp_path / f"{transport}.toml", tmp_path / transport
+        with background(always_good) as server:
+            named = f'[endpoints.a]\nurl = "{server.url}"\ntransport = "{transport}"\n[teacher]\nuse = ["a"]\n'
+            recipe.write_text(named)
+            assert main(["run", str(corpus), "--out", str(out), "--recipe", str(recipe), "--quiet"]) == 0
+            assert sum(map(is_question, server.asked)) == NUM_CHUNKS
+        written.append(export_bytes(out))
+    assert written[0] == written[1]
