@@ -13,7 +13,7 @@ from reflectgen.export.arms.arm import ArmShard, Written
 from reflectgen.export.arms.measure import Measure, TokenMeasure, Words
 from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.arms.registry import Arm, make_arm
-from reflectgen.export.manifest import Manifest
+from reflectgen.export.manifest import Manifest, read_manifest
 from reflectgen.export.record import EditedDocument, WovenDocument
 from reflectgen.export.verify import VerifyReport, verify_export
 from reflectgen.jobs.finish import ReflectedShard
@@ -87,14 +87,17 @@ def verify_arm(directory: Path, folder: Path, tokenizer: Path | None = None) -> 
 
     Raises:
         InputError: the folder holds no job, or `tokenizer` is none.
-        VerificationError: the arm was measured with a tokenizer, and another one or none is given.
+        VerificationError: there is no manifest, or the arm was measured with another tokenizer than is given.
     """
+    manifest = read_manifest(directory)
+    measure: Measure = Words()
+    if manifest.arm.measure != measure.name:
+        measure = measure_of(tokenizer, manifest.form)
+        if manifest.arm.measure != measure.name:
+            raise VerificationError(f"the arm was measured in {manifest.arm.measure}; name that with --tokenizer")
     with existing_job(folder) as (store, job), store.read() as connection:
 
         def remade(manifest: Manifest) -> Iterator[WovenDocument]:
-            measure = measure_of(tokenizer, manifest.form)
-            if manifest.arm.measure != measure.name and manifest.arm.measure != ArmOptions().measure:
-                raise VerificationError(f"the arm was measured in {manifest.arm.measure}; name it with --tokenizer")
             for written in write_arm(connection, job, folder, make_arm(manifest.arm, manifest.form, measure)):
                 if written.woven is not None:
                     yield written.woven
@@ -110,4 +113,4 @@ def _count(counts: ArmCounts, written: Written, measure: Measure) -> None:
     counts.num_repeated_documents += written.is_again
     counts.num_reflections += len(written.woven.reflections)
     counts.num_edits += len(written.woven.edits) if isinstance(written.woven, EditedDocument) else 0
-    counts.length += measure.count(written.woven.text)
+    counts.length += measure.count(written.woven.text) + measure.end_length

@@ -28,13 +28,13 @@ def raw_matched(form: FormOptions, measure: Measure) -> WriteShard:
             own_length = measure.count(written.text)
             owed += measure.count(weave(document, reflections, form).text) - own_length
             if own_length and (following is None or num_again):
-                following, length, num_again = document, own_length, 0
+                following, length, num_again = document, own_length + measure.end_length, 0
             while following is not None and owed >= length:
                 num_again += 1
                 yield _again(following, len(following.text), num_again, form)
                 owed -= length
-        if following is not None and owed > 0:
-            end = measure.cut(following.text, owed)
+        if following is not None and owed > measure.end_length:
+            end = measure.cut(following.text, owed - measure.end_length)
             yield _again(following, end, num_again + 1, form)
 
     return write_shard

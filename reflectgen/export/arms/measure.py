@@ -14,11 +14,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Measure(Protocol):
-    """`name` says what is counted; it goes into the manifest."""
+    """`name` says what is counted; it goes into the manifest. A document has `end_length` more than its text."""
 
     name: str
+    end_length: int
 
-    def count(self, text: str) -> int: ...
+    def count(self, text: str) -> int:
+        """Return the length of a document, its end not counted unless it is written there."""
+        ...
 
     def cut(self, text: str, length: int) -> int:
         """Return where the first `length` words or tokens of `text` end, in code points."""
@@ -27,6 +30,7 @@ class Measure(Protocol):
 
 class Words:
     name = "words"
+    end_length = 0
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -41,7 +45,12 @@ class Words:
 
 
 class TokenMeasure:
-    """Counts tokens, each of `markers` as one, which is what it is to a trainer; no special ones are added."""
+    """Counts tokens, each of `markers` as one, which is what it is to a trainer; the last of them ends a document.
+
+    Where a document ends with an unsafe reflection, and so with that marker, it is not written twice.
+    """
+
+    end_length = 1
 
     def __init__(self, tokenizer: Path, markers: tuple[str, ...]) -> None:
         """Load a tokenizer.json, or the folder with one.
@@ -63,10 +72,11 @@ class TokenMeasure:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.add_special_tokens(list(markers))
+        self._end_of_text = markers[-1]
         self.name = f"tokens of sha256:{hashlib.sha256(content).hexdigest()}"
 
     def count(self, text: str) -> int:
-        return len(self._encode(text))
+        return len(self._encode(text)) - text.endswith(self._end_of_text)
 
     def cut(self, text: str, length: int) -> int:
         return max((end for _, end in self._encode(text).offsets[:length]), default=0)
