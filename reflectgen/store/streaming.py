@@ -26,6 +26,8 @@ def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
 
 def close_streams(connection: Connection) -> None:
     """Close what was not read to its end: a cursor must not outlive its connection's use by whoever opened it."""
+    if connection.invalidated:  # the server went away, and its cursors with it
+        return
     streams: list[CursorResult[Any]] = connection.info.pop(_OPEN, [])
     for result in streams:
         result.close()

@@ -196,6 +196,17 @@ def test_a_store_is_usable_again_after_its_server_was_restarted():
                 connection.execute(text(INSERT), {"r": "kept"})
 
 
+def test_a_store_whose_server_dies_under_a_read_says_so_and_reads_again_when_it_is_back():
+    with PostgresServer(synchronous_commit="on") as server, Store.at(server.create_database()) as store:
+        with pytest.raises(StoreUnavailable), store.read() as connection:
+            connection.execute(text(COUNT))
+            server.kill()
+            connection.execute(text(COUNT))
+        server.start()
+        with store.read() as connection:
+            assert connection.execute(text(COUNT)).scalar_one() == 0
+
+
 def test_the_journal_survives_a_killed_process(tmp_path):
     with Store(tmp_path / "a.sqlite"):
         pass
