@@ -5,16 +5,21 @@ None loses anything: a document's chunks, joined, are the document. The first tw
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from reflectgen.corpus import unicode_properties
-from reflectgen.corpus.cutting import RULES, cut
+from reflectgen.corpus.cutting import RULES, VISIBLE_PER_UNIT, cut
 from reflectgen.corpus.line_chunk import LineChunker
 from reflectgen.corpus.token_chunk import TokenChunker
 from reflectgen.corpus.unicode_breaks import Breaks, Offsets
 from reflectgen.errors import InputError
+
+# What most texts are made of: ASCII, and marks beyond it that are no part of a word.
+_UNUSUAL = re.compile("[^\x00-\x7f\u00a0\u2013\u2014\u2018\u2019\u201c\u201d\u2026]")
+_ASCII_LETTERS_OR_SPACES = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 
 
 class Chunker(Protocol):
@@ -62,9 +67,18 @@ class WordChunker:
 
     def ends(self, text: str) -> list[int]:
         """Return where each chunk ends, in code points, ascending; the last is the text's length, and "" has none."""
-        if 0 < len(text) <= self._max_words:
+        if self._is_one_chunk(text):
             return [len(text)]
         return cut(text, self._max_words, _word_starts)
+
+    def _is_one_chunk(self, text: str) -> bool:
+        """Say, fast, that a text needs no cut: it has at least as many runs of letters and digits as words."""
+        if len(text) <= self._max_words:
+            return bool(text)
+        if len(text) > self._max_words * VISIBLE_PER_UNIT or not (text.isascii() or not _UNUSUAL.search(text)):
+            return False
+        runs = text.encode("ascii", "replace").translate(_ASCII_LETTERS_OR_SPACES).split()
+        return len(runs) <= self._max_words
 
 
 def make_chunker(options: ChunkOptions) -> Chunker:

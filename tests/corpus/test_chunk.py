@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from reflectgen.corpus import cutting
 from reflectgen.corpus.chunk import ChunkOptions, WordChunker, make_chunker
 from reflectgen.corpus.unicode_breaks import Breaks
 from reflectgen.errors import InputError
@@ -37,6 +38,11 @@ def test_joined_chunks_are_the_document(text: str, max_words: int) -> None:
 @given(texts, limits)
 def test_no_chunk_has_more_words_than_allowed(text: str, max_words: int) -> None:
     assert all(num_words(chunk) <= max_words for chunk in cut(text, max_words))
+
+
+@given(st.text(st.sampled_from("ab1_ .,'’“”—–…\u00a0\r\n:-é"), max_size=120), limits)
+def test_a_short_text_is_cut_as_a_long_one_would_be(text: str, max_words: int) -> None:
+    assert WordChunker(max_words).ends(text) == cutting.cut(text, max_words, lambda _, breaks: breaks.word_starts())
 
 
 @given(texts, limits)
