@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 from reflectgen.errors import PromptError
 from reflectgen.llm.completion import Message
@@ -26,10 +28,14 @@ class Prompt:
     name: str
     sha256: str
     parts: tuple[tuple[str, str], ...]
+    variables: frozenset[str] = field(init=False)
+    _pieces: tuple[tuple[str, list[str]], ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def variables(self) -> frozenset[str]:
-        return frozenset(name for _, text in self.parts for name in VARIABLE.findall(text))
+    def __post_init__(self) -> None:
+        # Once, for a prompt is rendered for every chunk: texts at even places, names of variables at odd ones.
+        pieces = tuple((role, VARIABLE.split(text)) for role, text in self.parts)
+        object.__setattr__(self, "_pieces", pieces)
+        object.__setattr__(self, "variables", frozenset(name for _, split in pieces for name in split[1::2]))
 
     def render(self, **variables: str) -> tuple[Message, ...]:
         """Return the messages with `variables` put in.
@@ -37,16 +43,24 @@ class Prompt:
         Raises:
             PromptError: a variable is missing, or one is given that the prompt does not have.
         """
-        missing, unknown = self.variables - variables.keys(), variables.keys() - self.variables
-        if missing:
+        if self.variables != variables.keys():
+            self._refuse(variables.keys())
+        return tuple({"role": role, "content": _filled_in(split, variables)} for role, split in self._pieces)
+
+    def _refuse(self, given: Collection[str]) -> NoReturn:
+        if missing := self.variables.difference(given):
             raise PromptError(f"prompt {self.name!r} has variables that were not given: {', '.join(sorted(missing))}")
-        if unknown:
-            raise PromptError(f"prompt {self.name!r} has no variable {', '.join(sorted(unknown))}")
-        return tuple({"role": role, "content": _filled_in(text, variables)} for role, text in self.parts)
+        unknown = set(given) - self.variables
+        raise PromptError(f"prompt {self.name!r} has no variable {', '.join(sorted(unknown))}")
 
 
-def _filled_in(text: str, variables: dict[str, str]) -> str:
-    return VARIABLE.sub(lambda found: variables[found[1]], text)
+def _filled_in(pieces: list[str], variables: dict[str, str]) -> str:
+    """Return the text; it is the same object each time where it has no variable."""
+    if len(pieces) == 1:
+        return pieces[0]
+    filled = pieces.copy()
+    filled[1::2] = [variables[name] for name in pieces[1::2]]
+    return "".join(filled)
 
 
 def load_prompt(name: str) -> Prompt:

@@ -28,7 +28,7 @@ def fence_digits(*texts: str) -> str:
     They depend on the texts alone, so a question asked again is the same bytes. An author could search for a text that
     holds its own hash (32 bits are few), hence the next salt where it does.
     """
-    written = [unicodedata.normalize("NFKC", text).lower() for text in texts]
+    written = [text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower() for text in texts]
     tried = (digits_of(texts, salt) for salt in count())
     return next(digits for digits in tried if not any(digits in text for text in written))
 

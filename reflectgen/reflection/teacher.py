@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
@@ -176,6 +177,7 @@ def _shows_neighbours(prompt: Prompt) -> bool:
     return not prompt.variables.isdisjoint(("before", "after"))
 
 
+@lru_cache(maxsize=64)  # neighbouring chunks share it
 def seed_of(recipe_seed: int, attempt: int, group: int = 0) -> int:
     """Return the seed of one question, 0 to 2**31 - 1.
 
