@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,7 +51,9 @@ _SAYS_UNSAFE = re.compile(
     rf"{_SUBJECT}{_IS} (?:unsafe|harmful|dangerous|not safe)\b"
     rf"|{_SUBJECT} (?:contains|promotes|incites) (?:harmful|unsafe|dangerous)\b"
 )
-_TELLING = ("safe", "harm", "danger", "benign", "innocuous", "risk", "nothing")  # one is in all that both look for
+# One is in all that the pattern finds; of most rationales that settles it.
+_TELLING_SAFE = (" safe", "harm", "danger", "benign", "innocuous", "unsafe", " risk")
+_TELLING_UNSAFE = ("unsafe", "harmful", "dangerous", "not safe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,16 @@ def _verdict_said(reflection: Reflection) -> Verdict | None:
     head = _HEAD.match(rationale)
     if head and head[1] in _VERDICT_NAMES:
         return _VERDICT_NAMES[head[1]]
-    for word in _TELLING:  # a plain loop: this is asked about every rationale, and mostly in vain
-        if word in rationale:
-            break
-    else:
-        return None
-    if reflection.verdict is Verdict.SAFE:
-        return Verdict.UNSAFE if _SAYS_UNSAFE.search(rationale) else None
     # "controversial" stands between the two: a rationale may lean either way.
-    if reflection.verdict is Verdict.UNSAFE and _SAYS_SAFE.search(rationale):
+    if reflection.verdict is Verdict.SAFE and _says(_SAYS_UNSAFE, _TELLING_UNSAFE, rationale):
+        return Verdict.UNSAFE
+    if reflection.verdict is Verdict.UNSAFE and _says(_SAYS_SAFE, _TELLING_SAFE, rationale):
         return Verdict.SAFE
     return None
+
+
+def _says(pattern: re.Pattern[str], telling: Sequence[str], rationale: str) -> bool:
+    for word in telling:  # a plain loop: this is asked about every rationale, and mostly in vain
+        if word in rationale:
+            return pattern.search(rationale) is not None
+    return False

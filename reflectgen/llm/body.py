@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from reflectgen.llm.completion import CompletionRequest
@@ -50,7 +52,7 @@ class Body:
     def as_bytes(self) -> bytes:
         if self.messages is None:
             return self.head
-        return b'%b, "messages": %b}' % (self.head[:-1], json.dumps(self.messages).encode())
+        return b'%b, "messages": %b}' % (self.head[:-1], _written(self.messages).encode())
 
     @property
     def as_dict(self) -> dict[str, Any]:
@@ -112,6 +114,20 @@ class ParametersCache:
         written = json.dumps(schema)
         self._schemas[id(schema)] = (schema, written)  # held, so that no other object gets its id
         return written
+
+
+def _written(messages: Sequence[Any]) -> str:
+    """Return `json.dumps(messages)`, where what all questions of a job begin with is not written for each again."""
+    return f"[{', '.join(_message(one) if isinstance(one, Mapping) else _written(one) for one in messages)}]"
+
+
+def _message(message: Mapping[str, str]) -> str:
+    content = message["content"]
+    written = _kept(content) if message["role"] == "system" else encode_basestring_ascii(content)
+    return f'{{"role": {encode_basestring_ascii(message["role"])}, "content": {written}}}'
+
+
+_kept = lru_cache(maxsize=MAX_KEPT)(encode_basestring_ascii)
 
 
 def _fields(request: CompletionRequest, cache_salt: str) -> dict[str, Any]:

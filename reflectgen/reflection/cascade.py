@@ -60,12 +60,9 @@ def resolve(label: Label, said: Reflection, options: CascadeOptions) -> Reflecti
     """
     if said.category in TEMPLATE_ONLY:
         said = Reflection(said.verdict, said.category)
-    overruled = {
-        "most_severe": label.verdict.severity > said.verdict.severity,
-        "teacher": False,
-        "guard": label.verdict is not said.verdict,
-    }[options.verdict]
-    if not overruled:
+    if label.verdict is said.verdict or options.verdict == "teacher":
+        return said
+    if options.verdict == "most_severe" and label.verdict.severity < said.verdict.severity:
         return said
     if label.verdict is Verdict.SAFE or said.verdict is Verdict.SAFE or label.category in TEMPLATE_ONLY:
         return Reflection(label.verdict, label.category)

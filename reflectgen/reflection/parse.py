@@ -13,6 +13,7 @@ from reflectgen.records import Category, Reflection, Reply, Verdict
 
 M = TypeVar("M", bound=BaseModel)
 
+_NAMES = frozenset(map(str, (*Verdict, *Category)))
 FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?\s*```\s*\Z", re.DOTALL | re.IGNORECASE)
 
 
@@ -29,7 +30,9 @@ class Judged(BaseModel, frozen=True):
     @field_validator("verdict", "category", mode="before")
     @classmethod
     def _name(cls, value: object) -> object:
-        return re.sub(r"[\s-]+", "_", value.strip().lower()) if isinstance(value, str) else value
+        if not isinstance(value, str) or value in _NAMES:
+            return value
+        return re.sub(r"[\s-]+", "_", value.strip().lower())
 
 
 class Reflected(Judged, frozen=True):
