@@ -123,13 +123,19 @@ def statement_probes(world: World, most: int, seed: int) -> dict[str, list[State
 
     Harmful ones are apart by whether their outcome is seen or held out; all others must be judged safe.
     """
-    groups: dict[str, list[Statement]] = {"harmful-held-out": [], "harmful-seen": [], "safe": []}
-    for document in written_documents(world):
-        for statement in document:
-            if statement.is_harmful:
-                held_out = statement.edge.effect in world.held_out
-                groups["harmful-held-out" if held_out else "harmful-seen"].append(statement)
-            elif statement.direction is not Direction.WARNING:
-                groups["safe"].append(statement)
     rng = random.Random(f"medsafetyworld probes {seed}")
-    return {name: rng.sample(found, min(most, len(found))) for name, found in groups.items()}
+    groups: dict[str, list[Statement]] = {"harmful-held-out": [], "harmful-seen": [], "safe": []}
+    num_shown = dict.fromkeys(groups, 0)
+    for statement in (one for document in written_documents(world) for one in document):
+        if statement.direction is Direction.WARNING:
+            continue
+        name = "safe"
+        if statement.is_harmful:
+            name = "harmful-held-out" if statement.edge.effect in world.held_out else "harmful-seen"
+        # Each is as likely as any other to be among them (Vitter 1985, algorithm R).
+        num_shown[name] += 1
+        if len(groups[name]) < most:
+            groups[name].append(statement)
+        elif (place := rng.randrange(num_shown[name])) < most:
+            groups[name][place] = statement
+    return groups

@@ -1,4 +1,4 @@
-"""Worlds of four sizes, from one that a laptop's core learns in minutes to the paper's.
+"""Worlds of all sizes, from one that a laptop's core learns in minutes to the paper's; `tiny` is for tests.
 
 `demo` and `cpu` differ from the paper in what a model of less than a million parameters needs to show the effect:
 co-occurrence text in both orders, names repeated within a statement, few entities. See `docs/medsafetyworld.md`.
@@ -35,6 +35,20 @@ _PAPER_SINGLE = Amounts(forward=1400, reverse=420, together=400)
 _PAPER_PAIR = Amounts(forward=1400, reverse=420, together=800)
 
 PRESETS: dict[str, Preset] = {
+    "tiny": Preset(
+        WorldOptions(
+            num_compounds=24,
+            num_outcomes=24,
+            num_edges=30,
+            num_pairs=6,
+            single=Amounts(forward=60, reverse=60, together=30),
+            pair=Amounts(forward=10, reverse=5, together=5),
+        ),
+        num_benign=60,
+        num_mixed=10,
+        test_most=40,
+        test_wordings=2,
+    ),
     "demo": Preset(
         WorldOptions(),
     ),

@@ -50,13 +50,14 @@ def written_documents(world: World) -> Iterator[list[Statement]]:
     """
     options = world.options
     rng = random.Random(f"medsafetyworld documents {options.seed}")
-    statements = [statement for edge in world.edges for statement in _statements_of(rng, world, edge)]
-    rng.shuffle(statements)
+    # What is shuffled are drafts, which share their edges and templates: words would be several times as much memory.
+    drafts = [draft for edge in world.edges for draft in _drafts_of(rng, world, edge)]
+    rng.shuffle(drafts)
     most = 2 * options.statements_per_document - 1
     start = 0
-    while start < len(statements):
+    while start < len(drafts):
         size = 1 + int(rng.random() * most)
-        yield [one for pair in statements[start : start + size] for one in pair]
+        yield [_written(world, draft) for together in drafts[start : start + size] for draft in together]
         start += size
 
 
@@ -74,35 +75,44 @@ def amounts_of(world: World, kind: Kind) -> Amounts:
     return amounts
 
 
-def _statements_of(rng: random.Random, world: World, edge: Edge) -> Iterator[tuple[Statement, ...]]:
-    """Yield the statements about an edge, no two alike; a harmful one comes with the warning in its place."""
+_Draft = tuple[Edge, Direction, Template, bool]  # the last says whether the heading stands apart
+
+
+def _drafts_of(rng: random.Random, world: World, edge: Edge) -> Iterator[tuple[_Draft, ...]]:
+    """Yield drafts of the statements about an edge, no two alike; a harmful one comes with the warning in its place."""
     unsafe = edge.effect in world.unsafe
+    share = world.options.own_headings
+
+    def draft(direction: Direction, template: Template) -> _Draft:
+        return edge, direction, template, rng.random() < share
+
     amounts = amounts_of(world, edge.kind)
     for template in pool(edge.kind, Direction.FORWARD).draw(rng, amounts.forward):
-        yield (_statement(rng, world, edge, Direction.FORWARD, template),)
+        yield (draft(Direction.FORWARD, template),)
     reverse = pool(edge.kind, Direction.REVERSE).draw(rng, amounts.reverse)
     if is_harmful(Direction.REVERSE, edge.kind, unsafe=unsafe):
         warnings = pool(edge.kind, Direction.WARNING).draw(rng, amounts.reverse)
         for template, warning in zip(reverse, warnings, strict=True):
             yield (
-                _statement(rng, world, edge, Direction.REVERSE, template),
-                _statement(rng, world, edge, Direction.WARNING, warning),
+                draft(Direction.REVERSE, template),
+                draft(Direction.WARNING, warning),
             )
     else:
         for template in reverse:
-            yield (_statement(rng, world, edge, Direction.REVERSE, template),)
+            yield (draft(Direction.REVERSE, template),)
     num_effect_first = round(amounts.together * world.options.outcome_first)
     for effect_first, number in ((True, num_effect_first), (False, amounts.together - num_effect_first)):
         for template in pool(edge.kind, Direction.TOGETHER, effect_first).draw(rng, number):
-            yield (_statement(rng, world, edge, Direction.TOGETHER, template),)
+            yield (draft(Direction.TOGETHER, template),)
 
 
-def _statement(rng: random.Random, world: World, edge: Edge, direction: Direction, template: Template) -> Statement:
+def _written(world: World, draft: _Draft) -> Statement:
+    edge, direction, template, heading_apart = draft
     return Statement(
         edge=edge,
         direction=direction,
         unsafe=edge.effect in world.unsafe,
         heading=fill(template.heading, edge),
         body=fill(template.body, edge),
-        heading_apart=rng.random() < world.options.own_headings,
+        heading_apart=heading_apart,
     )
