@@ -56,6 +56,7 @@ class ParquetDocuments:
     def _write_group(self) -> None:
         self._file.write_table(_table(self._group, self._schema))
         self._group, self._num_characters = [], 0
+        pa.default_memory_pool().release_unused()
 
 
 def read_parquet(path: Path) -> Iterator[Row]:
@@ -65,11 +66,14 @@ def read_parquet(path: Path) -> Iterator[Row]:
         VerificationError: the file is not Parquet, or its columns are not an export's.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        # Arrow would read all groups ahead, and keep the memory of those that are done with.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             if not any(map(file.schema_arrow.equals, (WOVEN_SCHEMA, EDITED_SCHEMA))):
                 raise VerificationError("its columns are not those of this format")
-            for batch in file.iter_batches(batch_size=_READ_ROWS):
-                yield from batch.to_pylist()
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(_READ_ROWS, row_groups=[group], use_threads=False):
+                    yield from batch.to_pylist()
+                pa.default_memory_pool().release_unused()
     except (pa.ArrowException, OSError) as error:
         raise VerificationError(f"not readable as Parquet: {str(error).splitlines()[0]}") from None
 
