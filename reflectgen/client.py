@@ -161,6 +161,10 @@ class Client:
         """Yield every corpus, the newest first."""
         return (_made(Corpus, one) for one in self._pages("/v1/corpora", {}))
 
+    def delete_corpus(self, corpus_id: str) -> None:
+        """Delete a corpus that no job reads any more."""
+        self._ask("DELETE", f"/v1/corpora/{corpus_id}")
+
     def submit(
         self,
         corpus: str,

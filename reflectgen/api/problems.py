@@ -52,6 +52,7 @@ _KIND_OF_STATUS = {
     503: "unavailable",
 }
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
+_FOLDERS = re.compile(r"(?<![\w./<>-])/(?:[^\s/'\":,;]+/)+")  # of a file of the server's; its own name says enough
 
 
 class Fault(BaseModel):
@@ -84,9 +85,9 @@ def kind_of(status: int) -> str:
     return _KIND_OF_STATUS.get(status, "bad-request" if status < 500 else "internal-error")
 
 
-def without_addresses(text: str) -> str:
-    """Return what an error says without the addresses of endpoints and stores, which are the operator's business."""
-    return _ADDRESS.sub("<address>", text)
+def without_places(text: str) -> str:
+    """Return what an error says without addresses of endpoints and stores and folders, the operator's business."""
+    return _FOLDERS.sub(".../", _ADDRESS.sub("<address>", text))
 
 
 def response(

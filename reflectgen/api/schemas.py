@@ -128,6 +128,12 @@ class Deleted(BaseModel):
     deleted: Literal[True] = True
 
 
+class CorpusDeleted(BaseModel):
+    id: str = Field(examples=[_CORPUS])
+    object: Literal["corpus"] = "corpus"
+    deleted: Literal[True] = True
+
+
 class ReviewView(BaseModel):
     """What a person said of one revision."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from reflectgen.api import schemas as s
-from reflectgen.api.problems import without_addresses
+from reflectgen.api.problems import without_places
 from reflectgen.export.formats import Format
 from reflectgen.jobs.service import status_of
 from reflectgen.records import Category, Road, Verdict
@@ -59,11 +59,11 @@ def _job(connection: Connection, job: Job, figures: Figures, rejected_at: float 
             num_rejected_rows=figures.num_rejected_rows,
             num_chunks=figures.num_chunks,
             tasks=figures.tasks,
-            set_aside=[s.SetAside(kind=k, number=n, error=without_addresses(error)) for k, n, error in set_aside],
+            set_aside=[s.SetAside(kind=k, number=n, error=without_places(error)) for k, n, error in set_aside],
         ),
         corpus=request.get("corpus", ""),
         recipe=request.get("recipe", "builtin"),
-        error=without_addresses(job.error) or None,
+        error=without_places(job.error) or None,
         stale_exports=[
             export.public_id
             for export in (exports.of_job(connection, job.id) if rejected_at else [])
@@ -154,4 +154,4 @@ def read_place(written: str) -> Place:
 
 def event_body(body: dict[str, Any]) -> dict[str, Any]:
     """Return an event's body without the addresses that its errors may name."""
-    return {key: without_addresses(value) if isinstance(value, str) else value for key, value in body.items()}
+    return {key: without_places(value) if isinstance(value, str) else value for key, value in body.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from reflectgen.api.keys import Scope, new_token
 from reflectgen.cli import options as o
@@ -33,15 +35,26 @@ def create(
     as_json: o.AsJson = False,
 ) -> None:
     """Make a key and print it: this once, for only the hash of it is kept."""
-    key_id, token, secret_sha256 = new_token()
     with _store() as store, store.write() as connection:
         expires_at = None if days is None else clock.now(connection) + days * DAY_SECONDS
-        stored.add(connection, key_id, name, secret_sha256, tuple(scope.value for scope in scopes), expires_at)
+        key_id, token = _add(connection, name, scopes, expires_at)
     if as_json:
         typer.echo(json.dumps({"id": key_id, "key": token, "scopes": [scope.value for scope in scopes]}))
     else:
         typer.echo(token)
         typer.echo(f"key {key_id} for {name}; it is not shown again", err=True)
+
+
+def first_key(store: Store) -> str | None:
+    """Make the key of whoever starts a service, which may do everything; None where any key was ever made."""
+    with store.write() as connection:
+        return None if stored.every(connection) else _add(connection, "first", [Scope.ADMIN], None)[1]
+
+
+def _add(connection: Connection, name: str, scopes: Sequence[Scope], expires_at: float | None) -> tuple[str, str]:
+    key_id, token, secret_sha256 = new_token()
+    stored.add(connection, key_id, name, secret_sha256, tuple(scope.value for scope in scopes), expires_at)
+    return key_id, token
 
 
 @keys.command("list")

@@ -19,8 +19,10 @@ from reflectgen.local.layout import Layout, Status
 from reflectgen.local.stack import Wanted
 from reflectgen.local.supervisor import MIGRATE_SECONDS, READY_SECONDS, STOP_SECONDS, Supervisor, is_held
 from reflectgen.settings import read_service_settings
+from reflectgen.store import Store
 
 POLL_SECONDS = 0.2
+OF_YOUR_OWN = "$(reflectgen keys create --name me)"
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Where everything is kept; REFLECTGEN_DATA, else reflectgen-data.")
@@ -51,7 +53,8 @@ def up(
         console.print(f"note: {note}")
     console.print(f"ready at {status.url}; parts: {', '.join(status.parts)}; logs in {layout.logs}")
     console.print(f"commands in this shell find it after: . {shlex.quote(str(layout.environment))}")
-    console.print("then make a key: export REFLECTGEN_API_KEY=$(reflectgen keys create --name me)")
+    console.print(f"and with a key: export REFLECTGEN_API_KEY={_first_key(layout) or OF_YOUR_OWN}")
+    console.print("then: reflectgen jobs submit CORPUS.jsonl --watch")
 
 
 def down(data: Data = None) -> None:
@@ -70,6 +73,15 @@ def down(data: Data = None) -> None:
             raise OutputError(f"the service of {layout.data} has not ended after {STOP_SECONDS:g} s; see {layout.logs}")
         time.sleep(POLL_SECONDS)
     console.print(f"ended; {layout.data} keeps everything")
+
+
+def _first_key(layout: Layout) -> str | None:
+    """Make the first key of a new service, which may do everything and is shown this once; None: there was one."""
+    from reflectgen.cli.keys import first_key
+
+    settings = read_service_settings(layout.variables())
+    with Store.at(settings.database.get_secret_value(), migrates=False) as store:
+        return first_key(store)
 
 
 def _layout(data: Path | None) -> Layout:

@@ -43,7 +43,9 @@ def add_job(connection: Connection, registry: Registry, request: JobRequest, *, 
     Raises:
         InputError, RecipeError: see `submit`.
     """
-    path = connection.execute(select(corpus.c.path).where(corpus.c.public_id == request.corpus)).scalar_one_or_none()
+    # Locked against being deleted until the job is there.
+    query = select(corpus.c.path).where(corpus.c.public_id == request.corpus).with_for_update(read=True)
+    path = connection.execute(query).scalar_one_or_none()
     if path is None:
         raise InputError(f"there is no corpus {request.corpus}; upload one first")
     kept = submitted(request, registry, (path,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,11 @@ class Layout:
     def environment(self) -> Path:
         """Lines for a shell, with which commands on this machine reach the service and its database."""
         return self.stack / "environment"
+
+    def variables(self) -> dict[str, str]:
+        """Return what the file `environment` sets."""
+        words = shlex.split(self.environment.read_text(encoding="utf-8"))
+        return dict(word.split("=", 1) for word in words if word != "export")
 
     def make(self) -> None:
         """Make the folders; others may pass through, to reach what is theirs, and read nothing."""

@@ -58,6 +58,7 @@ def postgres_part(programs: Path, layout: Layout, choices: Choices) -> tuple[Par
         _make(programs, folder, choices.postgres_password, user)
     command = [str(programs / "postgres"), "-D", str(folder), "-p", str(choices.postgres_port)]
     command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+    command += ["-c", "deadlock_timeout=200ms"]  # its own vacuum gives way after this to whoever deletes a job
     address = f"postgresql://{USER}:{choices.postgres_password}@127.0.0.1:{choices.postgres_port}"
 
     part = Part(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, tuple_
+from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_
 
 from reflectgen.store.clock import db_now
-from reflectgen.store.tables import corpus
+from reflectgen.store.tables import corpus, job
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ def add(connection: Connection, public_id: str, key_id: str, name: str, path: st
     connection.execute(insert(corpus).values(**values, num_bytes=num_bytes, sha256=sha256, created_at=db_now()))
 
 
-def find(connection: Connection, public_id: str, owner: str | None) -> Corpus | None:
-    row = connection.execute(_owned(owner).where(corpus.c.public_id == public_id)).one_or_none()
+def find(connection: Connection, public_id: str, owner: str | None, *, lock: bool = False) -> Corpus | None:
+    """Return a corpus; with `lock` no job is added that reads it until the transaction ends."""
+    query = _owned(owner).where(corpus.c.public_id == public_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else _corpus(row)
 
 
@@ -39,6 +42,17 @@ def page(connection: Connection, owner: str | None, after: Corpus | None, limit:
     if after:
         query = query.where(order < (after.created_at, after.public_id))
     return [_corpus(row) for row in connection.execute(query)]
+
+
+def is_wanted(connection: Connection, public_id: str) -> bool:
+    """Whether a job that has not ended may still read a corpus."""
+    left = (job.c.state != "finished", job.c.hold.not_in(("cancelled", "failed")))
+    requests = connection.scalars(select(job.c.request).where(job.c.request.contains(public_id), *left))
+    return any(json.loads(text)["request"]["corpus"] == public_id for text in requests)
+
+
+def remove(connection: Connection, public_id: str) -> None:
+    connection.execute(delete(corpus).where(corpus.c.public_id == public_id))
 
 
 def _owned(owner: str | None) -> Select[Any]:

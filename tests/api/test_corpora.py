@@ -233,3 +233,31 @@ def test_a_list_of_corpora_comes_in_pages(here: World) -> None:
     assert [one["id"] for one in first["data"] + second["data"]] == made[::-1]
     assert (first["has_more"], second["has_more"]) == (True, False)
     assert json.dumps(first).count(str(here.settings.data)) == 0
+
+
+def test_a_corpus_is_deleted_once_no_job_reads_it_and_only_by_who_owns_it(here: World) -> None:
+    client, other, reader = here.client("read", "submit"), here.client("read", "submit"), here.client("read")
+    job_id = here.job(client)
+    corpus_id = client.get(f"/v1/jobs/{job_id}").json()["corpus"]
+    folder = here.settings.data / "corpora" / corpus_id
+    assert other.delete(f"/v1/corpora/{corpus_id}").status_code == 404
+    assert reader.delete(f"/v1/corpora/{corpus_id}").status_code == 403
+    assert client.delete(f"/v1/corpora/{corpus_id}").status_code == 409
+    assert folder.is_dir()
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    deleted = client.delete(f"/v1/corpora/{corpus_id}")
+    assert deleted.json() == {"id": corpus_id, "object": "corpus", "deleted": True}
+    assert not folder.exists()
+    assert client.get(f"/v1/corpora/{corpus_id}").status_code == 404
+    assert client.post("/v1/jobs", json={"corpus": corpus_id}).status_code == 422
+
+
+def test_what_lies_under_an_operators_root_stays_there_when_its_name_is_deleted(tmp_path: Path) -> None:
+    root = tmp_path / "corpora"
+    root.mkdir()
+    (root / "a.jsonl").write_text('{"text": "One fine day."}\n')
+    with world(tmp_path / "data", corpus_roots=(root,)) as here:
+        client = here.client("admin")
+        corpus_id = client.post("/v1/corpora", json={"path": "a.jsonl"}).json()["id"]
+        assert client.delete(f"/v1/corpora/{corpus_id}").status_code == 200
+    assert (root / "a.jsonl").is_file()

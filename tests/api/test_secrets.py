@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import structlog
 
+from reflectgen.api.problems import without_places
+from reflectgen.jobs.advance import hold
 from reflectgen.logs import about, set_up_logs, without_secrets
+from reflectgen.store import jobs
 from tests.api.worlds import World, world
 
 
@@ -122,3 +125,33 @@ def test_readiness_says_what_is_missing(tmp_path: Path) -> None:
     assert answer.status_code == 503
     assert answer.json()["checks"] == {"database": "ok", "redis": "does not answer", "data": "ok"}
     assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/srv/data/jobs/job_1/corpus/00000-ab.parquet: no space", ".../00000-ab.parquet: no space"),
+        ("cannot write '/srv/data/out'; free space", "cannot write '.../out'; free space"),
+        ("postgresql://u:p@db/x and http://10.0.0.1/v1/chat away", "<address> and <address> away"),
+        (
+            "corpus/00000-ab.parquet: its SHA-256 is not the store's",
+            "corpus/00000-ab.parquet: its SHA-256 is not the store's",
+        ),
+        ("accepted 3/4 and/or 5 / 6", "accepted 3/4 and/or 5 / 6"),
+    ],
+)
+def test_errors_are_shown_without_the_servers_folders_and_addresses(said: str, shown: str) -> None:
+    assert without_places(said) == shown
+
+
+def test_an_error_of_a_worker_is_shown_without_the_servers_folders(here: World) -> None:
+    client = here.client("admin")
+    job_id = here.job(client)
+    with here.store.write() as connection:
+        job = jobs.find(connection, job_id)
+        assert job is not None
+        hold(connection, job.id, "failed", "/srv/secret/jobs/corpus.parquet cannot be read")
+    for path in (f"/v1/jobs/{job_id}", "/v1/jobs", f"/v1/jobs/{job_id}/events?follow=false"):
+        said = client.get(path).text
+        assert "corpus.parquet cannot be read" in said
+        assert "/srv" not in said

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reflectgen.jobs.queue import QUEUE_OF
 from reflectgen.jobs.registry import read_registry
 from reflectgen.settings import PREFIX, ServiceSettings, Settings, read_service_settings
 from reflectgen.store import Store
+from reflectgen.store.partitions import PARTITION_MILLISECONDS
 from workers import health
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,6 +187,54 @@ def test_redis_has_a_password_keeps_its_queues_and_forgets_nothing():
     assert {"appendonly yes", "maxmemory-policy noeviction", "requirepass $$REDISCLI_AUTH"} <= {
         line.strip() for line in script.splitlines()
     }
+
+
+def test_vacuum_gives_way_to_a_deletion_long_before_the_deletion_gives_up():
+    (option,) = [word for word in SERVICES["postgres"]["command"] if word.startswith("deadlock_timeout=")]
+    assert 0 < int(re.fullmatch(r"deadlock_timeout=(\d+)ms", option)[1]) < PARTITION_MILLISECONDS / 2
+    assert option in (ROOT / "reflectgen/local/postgres.py").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
+@pytest.mark.parametrize("profile", ["cpu", "gpu", "observability"])
+def test_compose_itself_reads_the_file_with_each_profile(profile, tmp_path):
+    (tmp_path / "env").write_text((ROOT / ".env.example").read_text())
+    line = ["docker-compose", "--env-file", str(tmp_path / "env"), "--profile", profile, "config"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    read = yaml.safe_load(done.stdout)["services"]
+    assert {name for name, service in SERVICES.items() if profile in service.get("profiles", [])} <= read.keys()
+    assert "deadlock_timeout=200ms" in read["postgres"]["command"]
+    assert not REFERENCE.search(done.stdout)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool, which comes with Prometheus, is not installed")
+def test_prometheus_itself_reads_its_configuration_and_rules():
+    for line in (["config", "--syntax-only", "prometheus.yml"], ["rules", "alerts.yml"]):
+        done = subprocess.run(
+            ["promtool", "check", *line], cwd=ROOT / "deploy/prometheus", capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_is_one_that_grafana_loads_and_asks_the_source_that_is_provided():
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards/reflectgen.yml").read_text())["providers"]
+    mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
+    assert provider["options"]["path"] in mounted
+    assert source["url"] == "http://prometheus:9090"
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboards/reflectgen.json").read_text())
+    assert {"uid", "title", "schemaVersion", "panels"} <= dashboard.keys()
+    panels = dashboard["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = set()
+    for panel in panels:
+        assert panel["datasource"] == {"type": "prometheus", "uid": source["uid"]}, panel["title"]
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken and max(x for x, _ in cells) < 24, panel["title"]
+        taken |= cells
 
 
 def test_who_is_stopped_has_more_time_than_the_calls_in_flight():

@@ -165,6 +165,25 @@ def test_what_was_started_ends_when_the_one_that_watches_over_it_is_killed(here)
     here.up("--sqlite", "--inline")
 
 
+def test_the_first_up_shows_a_key_once_and_with_what_it_shows_a_job_is_submitted(here, tmp_path):
+    said = here.up("--sqlite", "--inline")
+    lines = [line.partition(": ")[2] for line in said.splitlines()[-3:]]
+    assert lines[1].startswith("export REFLECTGEN_API_KEY=rg_")
+    (tmp_path / "CORPUS.jsonl").write_text(json.dumps({"text": "One fine day."}) + "\n")
+    script = "\n".join(lines).replace("reflectgen jobs", f"{sys.executable} -m reflectgen jobs")
+    done = subprocess.run(
+        ["sh", "-ec", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "completed"), done.stderr
+    here.down()
+    assert "rg_" not in here.up("--inline")
+    assert "rg_" not in (here.layout.logs / "up.log").read_text()
+
+
 def test_a_second_up_is_refused_and_a_second_down_does_nothing(here):
     here.up("--sqlite", "--inline")
     again = here.command("up", "--data", here.layout.data, "--port", here.port)

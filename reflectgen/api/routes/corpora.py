@@ -112,6 +112,23 @@ def get_corpus(here: Here, key: Reader, corpus_id: Annotated[str, InPath(pattern
         return corpus_view(_found(corpora.find(connection, corpus_id, owner_of(key)), corpus_id))
 
 
+@router.delete("/{corpus_id}", responses=documented(401, 403, 404, 409, 429))
+def delete_corpus(
+    here: Here, key: Submitter, corpus_id: Annotated[str, InPath(pattern=s.CORPUS_ID)]
+) -> s.CorpusDeleted:
+    """Delete a corpus that no job reads any more; what was named by reference stays where it lies.
+
+    Jobs that have ended keep what they read: they have documents of their own.
+    """
+    with here.store.write() as connection:
+        _found(corpora.find(connection, corpus_id, owner_of(key), lock=True), corpus_id)
+        if corpora.is_wanted(connection, corpus_id):
+            raise Problem(409, "a job that has not ended reads it; cancel that, or wait for it")
+        corpora.remove(connection, corpus_id)
+    shutil.rmtree(here.settings.data / "corpora" / corpus_id, ignore_errors=True)
+    return s.CorpusDeleted(id=corpus_id)
+
+
 def _found(found: corpora.Corpus | None, public_id: str) -> corpora.Corpus:
     if found is None:
         raise Problem(404, f"there is no corpus {public_id}")

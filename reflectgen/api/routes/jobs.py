@@ -16,7 +16,7 @@ from fastapi import Path as InPath
 from reflectgen.api import schemas as s
 from reflectgen.api.access import Reader, Submitter, owner_of
 from reflectgen.api.bodies import JSONRoute
-from reflectgen.api.problems import Problem, documented, without_addresses
+from reflectgen.api.problems import Problem, documented, without_places
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import job_view, job_views
 from reflectgen.errors import InputError, RecipeError
@@ -180,7 +180,7 @@ def _submit(here: Service, key: Key, wanted: JobRequest, asked: Asked | None) ->
         try:
             public_id, bell = service.add_job(connection, here.registry, wanted, key_id=key.id)
         except (InputError, RecipeError) as error:
-            raise Problem(422, without_addresses(str(error)), "unusable-recipe") from error
+            raise Problem(422, without_places(str(error)), "unusable-recipe") from error
         if asked:
             job = found(jobs.find(connection, public_id), public_id)
             idempotency.answer(connection, asked, 201, job_view(connection, job).model_dump_json())
@@ -213,7 +213,7 @@ def _after(here: Service, key: Key, job_id: str, change: Callable[[], None]) -> 
     except InputError as error:
         raise Problem(404, str(error)) from error
     except RecipeError as error:
-        raise Problem(409, without_addresses(str(error))) from error
+        raise Problem(409, without_places(str(error))) from error
     return _shown(here, job_id)
 
 
