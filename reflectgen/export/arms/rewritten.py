@@ -2,7 +2,7 @@
 
 Safety Pretraining (arXiv 2504.16980) has a model recontextualise unsafe text, turn it into a dialogue that declines, or
 into an account of why one would decline. What a model wrote comes from the job; where there is nothing of it, a
-template stands in that says the hazard, and the reflection's reason where it gives one, and nothing of the chunk.
+template stands in that says the hazard, and the reflection's reason where it gives one; nothing else of the chunk.
 """
 
 from __future__ import annotations
