@@ -12,7 +12,8 @@ ReflectgenError                exit  the message is one line: what happened, to 
 │   └── RequestRejected              400, 413, 422: this one request will never be answered
 ├── RecipeError                 6    the job in this folder was begun with other options, or is being worked on
 ├── VerificationError           7    an export is not what its manifest says
-└── PromptError                 8    a prompt that is missing or lacks a variable
+├── PromptError                 8    a prompt that is missing or lacks a variable
+└── TrainingError              10    a loss that is no number, or an extra that is not installed
 """
 
 
@@ -74,3 +75,7 @@ class VerificationError(ReflectgenError):
 
 class PromptError(ReflectgenError):
     exit_code = 8
+
+
+class TrainingError(ReflectgenError):
+    exit_code = 10

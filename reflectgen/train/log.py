@@ -1,0 +1,76 @@
+"""Where a run's figures go: a JSONL file, TensorBoard and, asked for, Weights & Biases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reflectgen.errors import RecipeError
+from reflectgen.shards import whole_file
+from reflectgen.train.options import LogOptions
+
+LOG_NAME = "log.jsonl"
+
+
+class RunLog:
+    """One line of JSON each time; going on from step `resumed` drops what an interrupted run wrote after it."""
+
+    def __init__(self, folder: Path, options: LogOptions, resumed: int, config: dict[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / LOG_NAME
+        kept = [line for line in read_log(path) if line["step"] <= resumed] if resumed else []
+        with whole_file(path) as partial:
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
+        self._board = _tensorboard(folder, resumed) if options.tensorboard else None
+        self._wandb = _wandb(folder, options.wandb_project, config) if options.wandb_project else None
+
+    def write(self, step: int, figures: dict[str, float]) -> None:
+        self._file.write(json.dumps({"step": step, **figures}) + "\n")
+        self._file.flush()
+        for name, value in figures.items():
+            if self._board is not None:
+                self._board.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(figures, step=step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish(exit_code=int(error is not None))
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return a log's lines; one that a killed run left half-written is left out."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
+
+
+def _tensorboard(folder: Path, resumed: int) -> Any:
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=resumed + 1 if resumed else None)
+
+
+def _wandb(folder: Path, project: str, config: dict[str, Any]) -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise RecipeError("log.wandb_project is set, but wandb is not installed: pip install wandb") from None
+    return wandb.init(project=project, dir=str(folder), config=config, resume="allow", id=folder.absolute().name)

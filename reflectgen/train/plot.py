@@ -1,0 +1,64 @@
+"""The run's losses as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reflectgen.train.log import LOG_NAME, read_log
+
+LOSSES = {"loss": "all", "loss_text": "text", "loss_reflection": "reflections"}
+PLOT_NAME = "loss.png"
+
+
+def write_plot(folder: Path) -> Path | None:
+    """Draw the log of `folder`: losses in training (lines) and held out (dots), and verdicts said right.
+
+    Returns None where matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        return None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines = read_log(folder / LOG_NAME)
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        has_verdicts = any("held_out_verdict_accuracy" in line for line in lines)
+        figure = Figure(figsize=(9 if has_verdicts else 6, 3.6), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 2 if has_verdicts else 1, squeeze=False)[0]
+        _draw_losses(axes[0], lines)
+        if has_verdicts:
+            _draw_verdicts(axes[1], lines)
+        path = folder / PLOT_NAME
+        figure.savefig(path)
+    return path
+
+
+def _draw_losses(axes: Any, lines: list[dict[str, Any]]) -> None:
+    for place, (name, label) in enumerate(LOSSES.items()):
+        axes.plot(*_series(lines, name), color=f"C{place}", linewidth=1, label=label)
+        held_out = _series(lines, f"held_out_{name}")
+        axes.plot(*held_out, "o", color=f"C{place}", markersize=3, label=f"{label}, held out" if held_out[0] else None)
+    axes.set(xlabel="step", ylabel="loss (nats a token)", yscale="log")
+    axes.minorticks_off()
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.legend(frameon=False)
+
+
+def _draw_verdicts(axes: Any, lines: list[dict[str, Any]]) -> None:
+    for name, label in (("verdict_accuracy", "verdict right"), ("unsafe_recall", "not safe, and not called safe")):
+        series = _series(lines, f"held_out_{name}")
+        if series[0]:
+            axes.plot(*series, "o-", markersize=3, linewidth=1, label=label)
+    axes.set(xlabel="step", ylabel="share of held-out reflections", ylim=(0, 1.02))
+    axes.legend(frameon=False, loc="lower right")
+
+
+def _series(lines: list[dict[str, Any]], name: str) -> tuple[list[int], list[float]]:
+    found = [(line["step"], line[name]) for line in lines if name in line]
+    return [step for step, _ in found], [value for _, value in found]
