@@ -30,6 +30,7 @@ from reflectgen.cli.serve_teacher import serve_teacher
 from reflectgen.cli.sft_data import sft_data
 from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
+from reflectgen.cli.train import train
 from reflectgen.cli.up import down, up
 from reflectgen.cli.verify import verify
 from reflectgen.errors import ReflectgenError
@@ -58,6 +59,7 @@ for command in (
     compare,
     doctor,
     serve_teacher,
+    train,
     api,
     up,
     down,

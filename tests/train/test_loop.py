@@ -65,7 +65,7 @@ def test_a_model_learns_text_and_verdicts_and_its_folder_is_loaded_by_transforme
     assert fitted.held_out["verdict_accuracy"] == 1.0
     assert fitted.held_out["unsafe_recall"] == 1.0
     first, last = (line for line in curve(tmp_path) if line["step"] in (0, 120) and "held_out_loss" in line)
-    assert last["held_out_loss_reflection"] < 0.1 < first["held_out_loss_reflection"]
+    assert last["held_out_loss_reflection"] < 1 < first["held_out_loss_reflection"]
     model = AutoModelForCausalLM.from_pretrained(fitted.folder)
     logits = model(torch.tensor([[10, 11, 12, 13, 14, OPEN], [10, 11, 12, 13, 14, 15]])).logits
     assert logits[0, -1].argmax() == SAFE
