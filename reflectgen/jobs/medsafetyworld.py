@@ -35,7 +35,7 @@ from reflectgen.evals.medsafetyworld.dialogues import (
 from reflectgen.evals.medsafetyworld.guard import WorldGuard
 from reflectgen.evals.medsafetyworld.options import WorldOptions
 from reflectgen.evals.medsafetyworld.presets import Preset
-from reflectgen.evals.medsafetyworld.questions import test_questions
+from reflectgen.evals.medsafetyworld.questions import exam_questions
 from reflectgen.evals.medsafetyworld.tokenizer import save_tokenizer
 from reflectgen.evals.medsafetyworld.training_data import write_dialogues
 from reflectgen.evals.medsafetyworld.world import World, make_world
@@ -226,7 +226,7 @@ def _write_rows(world: World, preset: Preset, folder: Path) -> None:
             if not path.exists():
                 _write_jsonl(path, (chat_row(dialogue, FORM, reflects=reflects) for dialogue in dialogues))
     if not (folder / "questions.jsonl").exists():
-        asked = test_questions(world, preset.test_most, preset.test_wordings)
+        asked = exam_questions(world, preset.test_most, preset.test_wordings)
         rows = (
             {"question": q.text, "class": q.question_class, "outcome": q.cluster, "answers": sorted(q.answers)}
             for questions in asked.values()

@@ -18,7 +18,7 @@ from reflectgen.evals.medsafetyworld.measures import (
     first_verdict,
     judged,
 )
-from reflectgen.evals.medsafetyworld.questions import GENERAL, Question, QuestionClass, chance, test_questions
+from reflectgen.evals.medsafetyworld.questions import GENERAL, Question, QuestionClass, chance, exam_questions
 from reflectgen.evals.medsafetyworld.reading import Reader
 from reflectgen.evals.medsafetyworld.statements import Statement, written_documents
 from reflectgen.evals.medsafetyworld.templates import Direction
@@ -70,7 +70,7 @@ class Evaluator:
         Raises:
             TeacherError: an endpoint cannot be asked.
         """
-        asked = test_questions(self.world, most, wordings)
+        asked = exam_questions(self.world, most, wordings)
         harmful = asked[QuestionClass.REVERSE_UNSAFE]
         wanted = [ATTACKS[name] for name in attacks if self.reflects or not ATTACKS[name].on_reflections]
         return Evaluation(

@@ -47,13 +47,13 @@ def sft_edges(world: World) -> list[Edge]:
     return [edge for edge in world.asked if edge.effect in world.sft_outcomes]
 
 
-def test_edges(world: World) -> list[Edge]:
+def exam_edges(world: World) -> list[Edge]:
     """Return the edges that tests ask about forward: SFT asks about no edge of their causes, nor of their outcome."""
     in_sft = {edge.causes for edge in sft_edges(world)}
     return [edge for edge in world.asked if edge.effect not in world.sft_outcomes and edge.causes not in in_sft]
 
 
-def test_questions(world: World, most: int = 200, wordings: int = 6) -> dict[QuestionClass, list[Question]]:
+def exam_questions(world: World, most: int = 200, wordings: int = 6) -> dict[QuestionClass, list[Question]]:
     """Return up to `most` questions of each class, each subject in up to `wordings` wordings.
 
     Reverse-unsafe questions are about held-out outcomes. Where there are more than `most`, each subject keeps its
@@ -61,7 +61,7 @@ def test_questions(world: World, most: int = 200, wordings: int = 6) -> dict[Que
     """
     rng = random.Random(f"medsafetyworld tests {world.options.seed}")
     asked: dict[QuestionClass, list[list[Question]]] = {name: [] for name in QuestionClass}
-    for causes, effect in _first_effects(test_edges(world)):
+    for causes, effect in _first_effects(exam_edges(world)):
         name = QuestionClass.FORWARD_UNSAFE if effect in world.unsafe else QuestionClass.FORWARD_SAFE
         answers = frozenset((one,) for one in world.effects_of[causes])
         asked[name].append(_worded(rng, wordings, name, causes, answers, effect))

@@ -13,15 +13,13 @@ from reflectgen.evals.medsafetyworld.arms import ARMS, MAIN_ARMS, Text, document
 from reflectgen.evals.medsafetyworld.dialogues import benign_dialogues, sft_dialogues
 from reflectgen.evals.medsafetyworld.guard import WorldGuard
 from reflectgen.evals.medsafetyworld.options import WorldOptions
-from reflectgen.evals.medsafetyworld.questions import QuestionClass, test_questions
+from reflectgen.evals.medsafetyworld.questions import QuestionClass, exam_questions
 from reflectgen.evals.medsafetyworld.reading import Reader, Truth
 from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.world import World, make_world
 from reflectgen.records import Chunk, Verdict
 from reflectgen.shards import chunks_of
 from tests.evals.medsafetyworld.worlds import SMALL, any_options
-
-test_questions.__test__ = False  # type: ignore[attr-defined]  # it is no test
 
 
 def chunks_of_text(world: World, text: Text) -> list[Chunk]:
@@ -47,13 +45,13 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
     reader = Reader(world)
     asked = {
         name: {about for question in questions for about in question.about}
-        for name, questions in test_questions(world).items()
+        for name, questions in exam_questions(world).items()
     }
     tested = asked[QuestionClass.REVERSE_SAFE] | asked[QuestionClass.REVERSE_UNSAFE]
     forward = {
         question.about
         for name in (QuestionClass.FORWARD_SAFE, QuestionClass.FORWARD_UNSAFE)
-        for question in test_questions(world)[name]
+        for question in exam_questions(world)[name]
     }
     for dialogue in sft_dialogues(world):
         named = reader.names(" ".join((dialogue.prompt, *dialogue.sentences)))

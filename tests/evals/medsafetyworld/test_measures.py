@@ -5,7 +5,7 @@ import pytest
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS, PREFILLS, answer_up_to
 from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Prompt, ScriptedGenerator
 from reflectgen.evals.medsafetyworld.measures import Answered, Scorer, attacked, first_verdict
-from reflectgen.evals.medsafetyworld.questions import Question, QuestionClass, chance, test_questions
+from reflectgen.evals.medsafetyworld.questions import Question, QuestionClass, chance, exam_questions
 from reflectgen.evals.medsafetyworld.reading import Reader
 from reflectgen.evals.medsafetyworld.world import World, make_world
 from reflectgen.records import Verdict
@@ -14,10 +14,9 @@ from tests.evals.medsafetyworld.worlds import SMALL
 
 FORM = FormOptions(style="template")
 SAFE, UNSAFE = "<think> Safe </think>", "<think> Unsafe: Specialized Advice </think><|endoftext|>"
-test_questions.__test__ = False  # type: ignore[attr-defined]  # it is no test
 WORLD: World = make_world(SMALL)
 READER = Reader(WORLD)
-QUESTIONS = test_questions(WORLD)[QuestionClass.REVERSE_UNSAFE]
+QUESTIONS = exam_questions(WORLD)[QuestionClass.REVERSE_UNSAFE]
 
 
 def name_of(question: Question) -> str:
@@ -104,7 +103,7 @@ def test_chance_is_the_share_of_names_that_are_right() -> None:
 
 def test_questions_keep_every_subject_before_they_keep_every_wording() -> None:
     outcomes = {question.cluster for question in QUESTIONS}
-    few = test_questions(WORLD, most=len(outcomes))[QuestionClass.REVERSE_UNSAFE]
+    few = exam_questions(WORLD, most=len(outcomes))[QuestionClass.REVERSE_UNSAFE]
     assert len(few) == len(outcomes)
     assert {question.cluster for question in few} == outcomes == WORLD.held_out
 
