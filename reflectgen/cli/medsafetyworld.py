@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,3 +105,40 @@ def score(
         made, generator, FORM, reflects=reflects, seed=seed, note=lambda said: console.print(said, markup=False)
     )
     typer.echo(json.dumps(evaluator.evaluate(most, wordings, named_attacks(attacks)).to_json()))
+
+
+@medsafetyworld.command()
+def run(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of worlds, trainings and results.")],
+    preset: PresetName = "demo",
+    arms: ArmNames = "main",
+    seeds: Annotated[int, typer.Option(min=1, help="So many worlds and trainings, from seed 0 on.")] = 1,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Arms at once, one core each; as many as there are cores unless told.")
+    ] = None,
+    no_cue: NoCue = False,
+    as_json: o.AsJson = False,
+) -> None:
+    """Make, train and evaluate arms; the same command goes on where it was stopped."""
+    from reflectgen.evals.medsafetyworld.arms import named_arms
+    from reflectgen.evals.medsafetyworld.presets import named_preset
+    from reflectgen.evals.medsafetyworld.result import read_results
+    from reflectgen.evals.medsafetyworld.summary import COLUMNS, summary_rows
+    from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
+
+    named_preset(preset)
+    wanted = [Wanted(preset, arm, seed, not no_cue) for seed in range(seeds) for arm in named_arms(arms)]
+    console = Console(stderr=True, highlight=False)
+    run_all(wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False))
+    names = {one.result_name for one in wanted}
+    results = [result for result in read_results(out / "results") if result.name in names]
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "results": sorted(names)}))
+        return
+    for stage in dict.fromkeys(stage for result in results for stage in result.stages):
+        table = Table(title=f"after {stage}", title_justify="left", box=None)
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column == "arm" else "right")
+        for row in summary_rows(results, stage):
+            table.add_row(*row)
+        Console(highlight=False).print(table)

@@ -1,0 +1,92 @@
+"""The result of one arm on one seed, as a file that any later checkout can go on from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reflectgen.errors import InputError
+from reflectgen.evals.compare.figure import Figure
+from reflectgen.evals.medsafetyworld.clusters import clustered_rate
+from reflectgen.shards import whole_file
+
+FORMAT, VERSION = "medsafetyworld_result", 1
+
+Counts = dict[str, dict[str, int]]  # by outcome: the answers, `n`, and how many each measure held for
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """`stages` are evaluations, as JSON, after each training; `about` says what was trained, on what and how fast."""
+
+    preset: str
+    arm: str
+    seed: int
+    cue: bool
+    stages: dict[str, dict[str, Any]]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return result_name(self.preset, self.arm, self.seed, cue=self.cue)
+
+    def counts(self, stage: str, part: str, name: str) -> Counts:
+        """Return the counts by outcome of one attack, question class or probe; none where it was not measured."""
+        counts: Counts = self.stages.get(stage, {}).get(part, {}).get(name, {}).get("by_outcome", {})
+        return counts
+
+
+def result_name(preset: str, arm: str, seed: int, *, cue: bool) -> str:
+    return f"{preset}{'' if cue else '-no-cue'}-{arm}-{seed}.json"
+
+
+def write_result(folder: Path, result: ArmResult) -> Path:
+    """Write a result under its own name.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder / result.name
+    with whole_file(path) as partial:
+        said = {"format": FORMAT, "version": VERSION, **asdict(result)}
+        partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def read_result(path: Path) -> ArmResult:
+    """Read one result.
+
+    Raises:
+        InputError: the file is none.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if (said.pop("format"), said.pop("version")) != (FORMAT, VERSION):
+            raise ValueError("another format")
+        return ArmResult(**said)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no MedSafetyWorld result ({error}); move it away and run again") from None
+
+
+def read_results(folder: Path) -> list[ArmResult]:
+    """Return all results of a folder, by name.
+
+    Raises:
+        InputError: a file there is none.
+    """
+    return [read_result(path) for path in sorted(folder.glob("*.json"))]
+
+
+def pooled(results: Sequence[ArmResult], stage: str, part: str, names: Iterable[str], measure: str) -> Figure:
+    """Return a share over all seeds, and over all `names`; answers about one outcome of one world belong together."""
+    hits: list[bool] = []
+    clusters: list[tuple[int, str, str]] = []
+    for result in results:
+        for name in names:
+            for outcome, counts in result.counts(stage, part, name).items():
+                hits += [True] * counts[measure] + [False] * (counts["n"] - counts[measure])
+                clusters += [(result.seed, name, outcome)] * counts["n"]
+    return clustered_rate(hits, clusters)

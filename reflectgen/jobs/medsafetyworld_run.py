@@ -1,0 +1,152 @@
+"""Arms of a MedSafetyWorld from data to result, one process an arm and seed; what has its result is not done again.
+
+worlds/<preset>-<seed>/     what `make` writes
+runs/<result>/<stage>/      trainings, which go on where they were stopped
+results/<result>.json       one arm, one seed
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reflectgen.errors import RecipeError
+from reflectgen.evals.medsafetyworld.arms import Arm
+from reflectgen.evals.medsafetyworld.attacks import ATTACKS
+from reflectgen.evals.medsafetyworld.presets import Preset, named_preset
+from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, result_name, write_result
+from reflectgen.evals.medsafetyworld.training import TRAININGS, pretraining_options, stage_options
+from reflectgen.evals.medsafetyworld.world import make_world
+from reflectgen.jobs.medsafetyworld import FORM, MadeArm, make_arms
+
+if TYPE_CHECKING:
+    from reflectgen.train.loop import Fitted
+
+LATER_ATTACKS = ("the", "forged", "long")  # after fine-tuning; all of them after SFT
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One arm on the world of one seed."""
+
+    preset_name: str
+    arm: Arm
+    seed: int
+    cue: bool
+
+    @property
+    def preset(self) -> Preset:
+        return named_preset(self.preset_name, seed=self.seed, cue=self.cue)
+
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """Return all that decides a result, as JSON has it."""
+        training = TRAININGS[self.preset_name]
+        said = {
+            "data": self.preset.to_json(),
+            "training": {**asdict(training), "shape": training.shape.model_dump()},
+            "arm": asdict(self.arm),
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(said))
+        return plain
+
+    @property
+    def result_name(self) -> str:
+        return result_name(self.preset_name, self.arm.name, self.seed, cue=self.cue)
+
+    @property
+    def world_name(self) -> str:
+        return f"{self.preset_name}{'' if self.cue else '-no-cue'}-{self.seed}"
+
+
+def run_all(wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[[str], None]) -> None:
+    """Bring every arm and seed to its result; `note` hears of each that is done.
+
+    Raises:
+        RecipeError: there is a result that was made by another definition of its preset.
+        ReflectgenError: the first that a run met; the results of others stay.
+    """
+    missing = [one for one in wanted if not _has_result(one, out / "results")]
+    made: list[tuple[Wanted, MadeArm]] = []
+    for seed in dict.fromkeys(one.seed for one in missing):
+        # Arms of one world share jobs, so their data are made before any of them is trained.
+        of_seed = [one for one in missing if one.seed == seed]
+        arms = make_arms(of_seed[0].preset, [one.arm for one in of_seed], out / "worlds" / of_seed[0].world_name, note)
+        made += zip(of_seed, arms, strict=True)
+    if processes == 1:
+        for one, data in made:
+            note(_said(run_arm(one, data, out)))
+        return
+    # A forked process would share the threads of a library that does not know of it.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(run_arm, one, data, out) for one, data in made}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                if error := future.exception():
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise error
+                note(_said(future.result()))
+
+
+def run_arm(wanted: Wanted, made: MadeArm, out: Path) -> ArmResult:
+    """Train one arm through all its stages, evaluate it after each, and write its result."""
+    began = time.monotonic()
+    training = TRAININGS[wanted.preset_name]
+    folder = out / "runs" / wanted.result_name.removesuffix(".json")
+    pretrained = _train(pretraining_options(training, made.pretraining, folder / "pretraining", wanted.seed))
+    sft = _train(
+        stage_options(training, training.sft, pretrained.folder, made.stages["sft"], folder / "sft", wanted.seed)
+    )
+    stages = {"sft": _evaluate(wanted, sft.folder, tuple(ATTACKS))}
+    for name, shards in made.stages.items():
+        if name != "sft":
+            options = stage_options(training, training.benign, sft.folder, shards, folder / name, wanted.seed)
+            stages[name] = _evaluate(wanted, _train(options).folder, LATER_ATTACKS)
+    about = {
+        "made_by": wanted.made_by,
+        "num_documents": made.num_documents,
+        "num_tokens": made.num_tokens,
+        "tokens_by_kind": made.tokens_by_kind,
+        "loss": {"pretraining": pretrained.loss, "sft": sft.loss},
+        "seconds": round(time.monotonic() - began),
+    }
+    result = ArmResult(wanted.preset_name, wanted.arm.name, wanted.seed, wanted.cue, stages, about)
+    write_result(out / "results", result)
+    return result
+
+
+def _has_result(wanted: Wanted, results: Path) -> bool:
+    path = results / wanted.result_name
+    if not path.exists():
+        return False
+    if read_result(path).about["made_by"] != wanted.made_by:
+        raise RecipeError(f"{path} was made by another definition of its preset or arm; name another --out")
+    return True
+
+
+def _train(options: Any) -> Fitted:
+    from reflectgen.train.train import train
+
+    return train(options)
+
+
+def _evaluate(wanted: Wanted, model: Path, attacks: Sequence[str]) -> dict[str, Any]:
+    from reflectgen.evals.medsafetyworld.checkpoint import CheckpointGenerator
+    from reflectgen.evals.medsafetyworld.evaluate import Evaluator
+
+    preset = wanted.preset
+    world = make_world(preset.world)
+    evaluator = Evaluator(world, CheckpointGenerator(model), FORM, reflects=wanted.arm.reflects, seed=wanted.seed)
+    return evaluator.evaluate(preset.test_most, preset.test_wordings, attacks).to_json()
+
+
+def _said(result: ArmResult) -> str:
+    accuracy = result.stages["sft"]["general_accuracy"]
+    return f"{result.arm}, seed {result.seed}: general accuracy {accuracy:.1%}, {result.about['seconds']} s"

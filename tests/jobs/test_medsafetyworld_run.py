@@ -1,0 +1,60 @@
+"""The smallest world is trained, and the guard's truth comes back from the model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reflectgen.errors import RecipeError
+from reflectgen.evals.medsafetyworld.arms import ARMS
+from reflectgen.evals.medsafetyworld.presets import PRESETS
+from reflectgen.evals.medsafetyworld.result import ArmResult, read_results
+from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
+
+WANTED = [Wanted("tiny", ARMS[name], 0, cue=True) for name in ("srp-held-in", "held-in")]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run_all(WANTED[:1], folder, 1, lambda said: None)
+    return folder
+
+
+def of_arm(out: Path, arm: str) -> ArmResult:
+    return next(result for result in read_results(out / "results") if result.arm == arm)
+
+
+def test_the_model_judges_what_it_has_read_as_the_guard_did(out: Path) -> None:
+    statements = of_arm(out, "srp-held-in").stages["sft"]["statements"]
+    flagged = {name: probe["figures"]["flagged"]["value"] for name, probe in statements.items()}
+    assert flagged["harmful-seen"] > 0.8
+    assert flagged["safe"] < 0.05
+    assert all(probe["figures"]["judged"]["value"] > 0.9 for probe in statements.values())
+
+
+def test_every_stage_is_evaluated(out: Path) -> None:
+    stages = of_arm(out, "srp-held-in").stages
+    assert list(stages) == ["sft", "benign-raw", "benign-mixed", "benign-reflections"]
+    assert set(stages["sft"]["attacks"]) > set(stages["benign-raw"]["attacks"]) == {"the", "forged", "long"}
+
+
+def test_a_run_that_is_begun_again_does_only_what_is_missing(out: Path) -> None:
+    path = out / "results" / WANTED[0].result_name
+    before = path.stat().st_mtime_ns
+    said: list[str] = []
+    run_all(WANTED, out, 2, said.append)
+    assert path.stat().st_mtime_ns == before
+    assert of_arm(out, "held-in").stages["sft"]["reflections"] == {}
+    assert [line.partition(",")[0] for line in said] == ["held-in", "held-in"]  # made, and trained
+
+
+def test_a_result_of_another_preset_of_that_name_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(PRESETS["tiny"], num_benign=7)
+    monkeypatch.setitem(PRESETS, "tiny", other)
+    with pytest.raises(RecipeError, match="another definition of its preset"):
+        run_all(WANTED[:1], out, 1, lambda said: None)
