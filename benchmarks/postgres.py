@@ -19,7 +19,7 @@ from itertools import islice
 
 from benchmarks.report import Bar, report
 from reflectgen.records import Category, Provenance
-from reflectgen.store import Store, corpus, jobs, reflections
+from reflectgen.store import Store, corpus, jobs, partitions, reflections
 from reflectgen.store.counts import count_job
 from reflectgen.store.pages import Filters, reflections_page
 from reflectgen.store.reflections import COLUMNS, ReflectionRow
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         figures["read for an export, rows a second"] = loaded / _timed(lambda: _read(store, job_id, loaded))
         delete_seconds = _timed(lambda: _discard(store, job_id))
         figures["the job deleted, seconds"] = delete_seconds
+        figures["and its space given back, seconds"] = _timed(lambda: _sweep(store))
     bars = [
         Bar("slowest page, p95 ms", slowest, "<=", 100),
         Bar("a job deleted, seconds", delete_seconds, "<=", 1),
@@ -205,6 +206,11 @@ def _read(store: Store, job_id: int, num_chunks: int) -> None:
 def _discard(store: Store, job_id: int) -> None:
     with store.write() as connection:
         jobs.discard(connection, job_id)
+
+
+def _sweep(store: Store) -> None:
+    with store.write() as connection:
+        partitions.sweep(connection)
 
 
 def _bytes(store: Store) -> int:

@@ -25,7 +25,7 @@ from reflectgen.errors import InputError, OutputError, RecipeError
 from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.recipe import Recipe, differences
 from reflectgen.shards import cannot_write, remove_partials
-from reflectgen.store import Store, jobs, reflections
+from reflectgen.store import Store, jobs, partitions, reflections
 
 STORE = "reflectgen.sqlite"
 CORPUS, CHUNKS = "corpus", "chunks"
@@ -127,6 +127,8 @@ def _begin(store: Store, inputs: Sequence[str], sources: Sequence[Source], recip
 def _discard(store: Store, folder: Path, job: jobs.Job) -> None:
     with store.write() as connection:
         jobs.discard(connection, job.id)
+    with store.write() as connection:
+        partitions.sweep(connection)
     for name in (CORPUS, CHUNKS, EXPORT):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / REJECTS).unlink(missing_ok=True)

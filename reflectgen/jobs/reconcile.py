@@ -1,4 +1,7 @@
-"""What keeps the service going whatever dies: it finds what is due and not under way, and rings for it again."""
+"""What keeps the service going whatever dies: it finds what is due and not under way, and rings for it again.
+
+It also gives back the space of jobs that were deleted.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 from reflectgen.jobs.advance import advance, note
 from reflectgen.jobs.queue import QUEUE_OF, Queue
-from reflectgen.store import Store, jobs, tasks
+from reflectgen.store import Store, jobs, partitions, tasks
 from reflectgen.store.tasks import Doorbell
 
 WINDOW = 64  # rings of one kind that may wait to be answered, so that the broker stays small
@@ -44,4 +47,6 @@ def reconcile(store: Store, queue: Queue) -> Reconciled:
             with store.write() as connection:
                 bells += tasks.due(connection, kind, room)
     queue.ring(bells)
+    with store.write() as connection:
+        partitions.sweep(connection)
     return Reconciled(len(set_aside), len(bells))

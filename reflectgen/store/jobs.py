@@ -157,13 +157,12 @@ def mark_finished(connection: Connection, job_id: int, now: float) -> None:
 
 
 def discard(connection: Connection, job_id: int) -> None:
-    """Remove a job and every row that belongs to it."""
-    partitions.empty(connection, job_id)
+    """Remove a job and every row that belongs to it; a PostgreSQL's many rows are left to `partitions.sweep`."""
+    partitions.abandon(connection, job_id)
     for table in reversed(metadata.sorted_tables):
         if "job_id" in table.c and table not in partitions.PARTITIONED:
             connection.execute(delete(table).where(table.c.job_id == job_id))
     connection.execute(delete(job).where(job.c.id == job_id))
-    partitions.remove_abandoned(connection)
 
 
 def _add(connection: Connection, values: Mapping[str, Any]) -> int:

@@ -1,9 +1,13 @@
 """A part of its own in each of the big tables for every job, on PostgreSQL: deleting a job is then instant.
 
 Whoever makes or removes a partition must not wait for a long export of another job, nor make others wait for it. So a
-partition is attached, which locks nobody out, and emptied under its own lock alone; it is removed when nobody looks at
-the table for a moment. That is also why these tables have no foreign keys there: with one, the tables that it points
-to would be locked as well, and every worker writes them.
+partition is attached, which locks nobody out. A deleted job leaves its partitions behind, which nobody finds any more;
+`sweep` empties them, each under its own lock alone, and removes them when nobody looks at the table for a moment. What
+takes long is to give back the files of millions of rows, and no person waits for that.
+
+It is also why these tables have no foreign keys there: with one, the tables that it points to would be locked as well,
+and every worker writes them. What a key would refuse, a worker's fence refuses: its transactions begin by locking its
+task, which is gone with the job.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ PARTITIONED = (document, label, reflection)
 # gives way.
 TABLE_MILLISECONDS = 200
 PARTITION_MILLISECONDS = 2000
-_LOCK_NOT_AVAILABLE = "55P03"
+_LATER = ("55P03", "42P01")  # the lock is not to be had, or another sweeper was first
 
 
 def name_of(table: Table, job_id: int) -> str:
@@ -36,30 +40,42 @@ def make(connection: Connection, job_id: int) -> None:
         connection.execute(text(f'ALTER TABLE "{table.name}" ATTACH PARTITION "{name}" FOR VALUES IN ({job_id})'))
 
 
-def empty(connection: Connection, job_id: int) -> None:
-    """Delete every row that a job has in these tables."""
-    for table in reversed(PARTITIONED):
-        emptied = f'TRUNCATE "{name_of(table, job_id)}"'
-        # Somebody may be reading this very job: the rows are then deleted one by one, which waits for nobody.
-        if connection.dialect.name != "postgresql" or not _locked(connection, emptied, PARTITION_MILLISECONDS):
+def abandon(connection: Connection, job_id: int) -> None:
+    """Leave a job's rows in these tables to `sweep`; on SQLite, where it has no partitions, delete them."""
+    if connection.dialect.name != "postgresql":
+        for table in reversed(PARTITIONED):
             connection.execute(delete(table).where(table.c.job_id == job_id))
 
 
-def remove_abandoned(connection: Connection) -> None:
-    """Remove partitions of jobs that are gone; what is in use stays until the next time. To be called last."""
+def sweep(connection: Connection) -> None:
+    """Empty the partitions of jobs that are gone, and remove them; what is in use stays until the next time."""
     if connection.dialect.name != "postgresql":
         return
-    attached = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:parent AS regclass)")
-    names = [name for table in PARTITIONED for name in connection.scalars(attached, {"parent": table.name})]
+    abandoned = _abandoned(connection)
+    full = [name for name, num_bytes in abandoned if num_bytes]
+    emptied = [name for name in full if _locked(connection, f'TRUNCATE "{name}"', PARTITION_MILLISECONDS)]
+    for name, _ in abandoned:
+        # What could not be removed at once is tried again and again, and must hold up nobody.
+        _locked(connection, f'DROP TABLE "{name}"', TABLE_MILLISECONDS if emptied else 1)
+
+
+def _abandoned(connection: Connection) -> list[tuple[str, int]]:
+    """Return the partitions of jobs that are gone, with the bytes of their rows."""
+    attached = text(
+        "SELECT inhrelid::regclass::text, pg_relation_size(inhrelid) FROM pg_inherits "
+        "WHERE inhparent = CAST(:parent AS regclass)"
+    )
+    found = [tuple(row) for table in PARTITIONED for row in connection.execute(attached, {"parent": table.name})]
     # Asked for after the partitions, so that a job which was added meanwhile is known.
     jobs = {str(job_id) for job_id in connection.scalars(select(job.c.id))}
-    for name in names:
-        if name.rpartition("_")[2] not in jobs:
-            _locked(connection, f'DROP TABLE "{name}"', TABLE_MILLISECONDS)
+    return [(name, num_bytes or 0) for name, num_bytes in found if name.rpartition("_")[2] not in jobs]
 
 
 def _locked(connection: Connection, statement: str, milliseconds: int) -> bool:
-    """Run a statement that needs a lock of its own; False, and nothing is done, if that is not to be had soon."""
+    """Run a statement that needs a lock of its own; False, and nothing is done, if that is not to be had soon.
+
+    So it is where another process, which does the same, was first.
+    """
     import psycopg
 
     savepoint = connection.begin_nested()
@@ -70,7 +86,7 @@ def _locked(connection: Connection, statement: str, milliseconds: int) -> bool:
     except Exception as error:
         savepoint.rollback()
         said = getattr(error, "orig", error)
-        if isinstance(said, psycopg.Error) and said.sqlstate == _LOCK_NOT_AVAILABLE:
+        if isinstance(said, psycopg.Error) and said.sqlstate in _LATER:
             return False
         raise
     savepoint.commit()

@@ -1,4 +1,5 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import event, inspect, text
 
 from reflectgen.errors import OutputError
 from reflectgen.store import Store, jobs, reflections
+from reflectgen.store import partitions as swept_partitions
 from reflectgen.store.counts import count_job
 from reflectgen.store.engine import Address, alembic_config, migrate
 from reflectgen.store.partitions import PARTITIONED, name_of
@@ -48,6 +50,13 @@ def plans(store, ask):
 def discard(store, job_id):
     with store.write() as connection:
         jobs.discard(connection, job_id)
+    sweep(store)
+
+
+def sweep(store):
+    """As the reconciler does."""
+    with store.write() as connection:
+        swept_partitions.sweep(connection)
 
 
 def num_rows(store, job_id):
@@ -100,8 +109,35 @@ def test_a_job_that_is_being_exported_can_be_discarded_and_the_export_does_not_n
     with store.read() as export:
         assert count_job(export, job_id).num_reflections == 3
         discard(store, job_id)
-        assert num_rows(store, job_id) == 0
+        with store.read() as connection:
+            assert jobs.get(connection, job_id) is None
         assert count_job(export, job_id).num_reflections == 3
+    sweep(store)
+    assert partitions(store) == set()
+
+
+def test_a_deleted_job_is_gone_at_once_and_its_rows_with_the_next_sweep(store):
+    job_id = new_job(store)
+    keep(store, answer(job_id, 0))
+    with store.write() as connection:
+        jobs.discard(connection, job_id)
+    with store.read() as connection:
+        assert jobs.latest(connection) is None
+    assert partitions(store) == of(job_id)
+    sweep(store)
+    assert partitions(store) == set()
+
+
+def test_two_who_sweep_at_once_do_not_fall_over_each_other(store):
+    for _ in range(3):
+        job_id = new_job(store)
+        keep(store, answer(job_id, 0))
+        with store.write() as connection:
+            jobs.discard(connection, job_id)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: sweep(store), range(2)))
+    sweep(store)
+    assert partitions(store) == set()
 
 
 def test_a_query_about_a_job_looks_into_its_partitions_alone(store):
@@ -161,7 +197,7 @@ def test_on_sqlite_a_job_is_removed_row_by_row(tmp_path):
         assert (num_rows(store, first), num_rows(store, second)) == (0, 1)
 
 
-def test_a_job_that_is_vacuumed_is_discarded_all_the_same_and_not_row_by_row(postgres_server):
+def test_a_job_that_is_vacuumed_is_swept_away_all_the_same(postgres_server):
     # It takes a while over every page, so that it is at work when the job goes.
     slow = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1"}
     at_work = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = CAST(:name AS regclass)"
@@ -177,11 +213,13 @@ def test_a_job_that_is_vacuumed_is_discarded_all_the_same_and_not_row_by_row(pos
             time.sleep(0.05)
         said = []
         with store.write() as connection:
+            jobs.discard(connection, job_id)
+        with store.write() as connection:
 
             @event.listens_for(connection, "before_cursor_execute")
             def note(_connection, _cursor, statement, _parameters, _context, _many):
                 said.append(statement)
 
-            jobs.discard(connection, job_id)
+            swept_partitions.sweep(connection)
         assert f'TRUNCATE "reflection_{job_id}"' in said
-        assert not [one for one in said if one.startswith("DELETE FROM reflection")]
+        assert partitions(store) == set()
