@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, and_, func, select, tuple_
 from reflectgen.store import jobs
 from reflectgen.store.archives import Archive
 from reflectgen.store.jobs import Job
-from reflectgen.store.reflections import is_current
+from reflectgen.store.reflections import is_current_one_by_one
 from reflectgen.store.reviews import Place
 from reflectgen.store.tables import event, job, reflection, rejected_row, shard, source, task
 
@@ -153,7 +153,7 @@ def reflections_page(
 ) -> ReflectionsPage:
     """Return reflections that follow `after`. A page may be short, even empty, though there are more."""
     place = tuple_(reflection.c.shard, reflection.c.document, reflection.c.chunk)
-    asked = select(reflection).where(reflection.c.job_id == job_id, is_current())
+    asked = select(reflection).where(reflection.c.job_id == job_id, is_current_one_by_one(job_id))
     asked = asked.order_by(reflection.c.shard, reflection.c.document, reflection.c.chunk)
     rows: list[Any] = []
     first = after[0] if after else 0

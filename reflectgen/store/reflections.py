@@ -218,6 +218,19 @@ def is_current() -> ColumnElement[bool]:
     return and_(reflection.c.reason == "", ~accepted_later)
 
 
+def is_current_one_by_one(job_id: int) -> ColumnElement[bool]:
+    """The same for a query that needs few of a job's rows, about each of which the primary key is asked.
+
+    PostgreSQL may not make a join of it (that is what the offset is for): in a partition whose rows nobody has counted
+    yet, it would choose one that compares all with all.
+    """
+    later = reflection.alias("later")
+    same_chunk = (later.c[name] == reflection.c[name] for name in ("shard", "document", "chunk"))
+    accepted = (later.c.revision > reflection.c.revision, later.c.reason == "")
+    accepted_later = select(later.c.revision).where(later.c.job_id == job_id, *same_chunk, *accepted).offset(0)
+    return and_(reflection.c.reason == "", ~accepted_later.exists())
+
+
 def current_query(job_id: int, shard: int) -> Select[Any]:
     """Ask for the current reflections of a shard in corpus order, with what an export says of them."""
     names = ("document", "chunk", "revision", "start", "end", "verdict", "category", "rationale", "road")

@@ -11,6 +11,7 @@ from reflectgen.store import Store, jobs, reflections
 from reflectgen.store import partitions as swept_partitions
 from reflectgen.store.counts import count_job
 from reflectgen.store.engine import Address, alembic_config, migrate
+from reflectgen.store.pages import Filters, reflections_page
 from reflectgen.store.partitions import PARTITIONED, name_of
 from tests.servers import PostgresServer
 from tests.store.rows import answer, keep, new_job
@@ -155,6 +156,29 @@ def test_the_chunks_of_a_shard_that_nobody_has_counted_yet_are_not_compared_with
     keep(store, *(answer(job_id, number % 200, number // 200) for number in range(5000)))
     (plan,) = plans(store, lambda connection: reflections.num_settled(connection, job_id, 0))
     assert "Join" not in plan and "Nested Loop" not in plan
+
+
+PAGES = {
+    "all": Filters(),
+    "a verdict": Filters(verdict="unsafe"),
+    "a word": Filters(text="nowhere to be found"),
+    "a reason": Filters(reason="length"),
+}
+
+
+@pytest.mark.parametrize("is_counted", [False, True], ids=["new", "counted"])
+@pytest.mark.parametrize("wanted", PAGES.values(), ids=PAGES)
+def test_a_page_is_found_by_the_primary_key_and_no_partition_is_read_through(wanted, is_counted, store, monkeypatch):
+    monkeypatch.setattr("reflectgen.store.pages.WINDOW_CHUNKS", 250)
+    job_id = new_job(store, num_shards=20, num_chunks=250)
+    keep(store, *(answer(job_id, number % 250, shard=number // 250) for number in range(5000)))
+    if is_counted:
+        store.gather_statistics(job_id)
+    explained = plans(store, lambda connection: reflections_page(connection, job_id, wanted, (7, 0, 3), 20))
+    assert any("reflection" in plan for plan in explained)
+    for plan in explained:
+        assert f"Seq Scan on reflection_{job_id}" not in plan, plan
+        assert is_counted or wanted.reason or "Join" not in plan, plan
 
 
 def test_the_rows_of_an_earlier_schema_are_moved_and_can_be_moved_back(empty_database_url):
