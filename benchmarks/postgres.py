@@ -188,7 +188,7 @@ def _page_milliseconds(store: Store, job_id: int, wanted: Filters) -> tuple[floa
 
 def _page(store: Store, job_id: int, wanted: Filters, after: tuple[int, int, int] | None) -> None:
     with store.read() as connection:
-        reflections_page(connection, job_id, wanted, after, PAGE)
+        reflections_page(connection, job_id, wanted, after, PAGE, lambda *_: [])  # nothing is archived
 
 
 def _count(store: Store, job_id: int) -> None:

@@ -158,6 +158,10 @@ def test_the_chunks_of_a_shard_that_nobody_has_counted_yet_are_not_compared_with
     assert "Join" not in plan and "Nested Loop" not in plan
 
 
+def nothing_archived(*_):
+    return []
+
+
 PAGES = {
     "all": Filters(),
     "a verdict": Filters(verdict="unsafe"),
@@ -174,7 +178,9 @@ def test_a_page_is_found_by_the_primary_key_and_no_partition_is_read_through(wan
     keep(store, *(answer(job_id, number % 250, shard=number // 250) for number in range(5000)))
     if is_counted:
         store.gather_statistics(job_id)
-    explained = plans(store, lambda connection: reflections_page(connection, job_id, wanted, (7, 0, 3), 20))
+    explained = plans(
+        store, lambda connection: reflections_page(connection, job_id, wanted, (7, 0, 3), 20, nothing_archived)
+    )
     assert any("reflection" in plan for plan in explained)
     for plan in explained:
         assert f"Seq Scan on reflection_{job_id}" not in plan, plan
