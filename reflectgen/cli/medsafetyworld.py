@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reflectgen.cli import options as o
+from reflectgen.cli.train import needs_extra
 
 if TYPE_CHECKING:
     from reflectgen.evals.medsafetyworld.generator import Generator
@@ -92,6 +94,7 @@ def score(
         raise typer.BadParameter("name either --checkpoint or --url")
     made, most, wordings = read_world(world)
     if checkpoint is not None:
+        _check_extra()
         from reflectgen.evals.medsafetyworld.checkpoint import CheckpointGenerator
 
         generator: Generator = CheckpointGenerator(checkpoint)
@@ -126,6 +129,7 @@ def run(
     from reflectgen.evals.medsafetyworld.summary import COLUMNS, summary_rows
     from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
+    _check_extra()
     named_preset(preset)
     wanted = [Wanted(preset, arm, seed, not no_cue) for seed in range(seeds) for arm in named_arms(arms)]
     console = Console(stderr=True, highlight=False)
@@ -142,3 +146,10 @@ def run(
         for row in summary_rows(results, stage):
             table.add_row(*row)
         Console(highlight=False).print(table)
+
+
+def _check_extra() -> None:
+    """Raise TrainingError unless what trains and asks a checkpoint is installed."""
+    for name in ("torch", "transformers", "accelerate"):
+        if find_spec(name) is None:
+            raise needs_extra(ImportError(name=name))
