@@ -77,7 +77,7 @@ ARMS: dict[str, Arm] = {
         ),
     )
 }
-MAIN_ARMS = ("baseline", "filtering", "filtering-plus", "rewrite", "srp-strict", "srp-held-in", "held-in")
+MAIN_ARMS = ("baseline", "filtering", "filtering-plus", "rewrite", "srp-strict", "held-in", "srp-held-in")
 
 
 def named_arms(names: str) -> list[Arm]:

@@ -1,0 +1,45 @@
+"""docs/medsafetyworld.md names every arm, attack and preset, and counts templates as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reflectgen.evals.medsafetyworld.arms import ARMS, MAIN_ARMS
+from reflectgen.evals.medsafetyworld.attacks import ATTACKS
+from reflectgen.evals.medsafetyworld.presets import PRESETS
+from reflectgen.evals.medsafetyworld.templates import Direction, pool
+from reflectgen.evals.medsafetyworld.training import TRAININGS
+from reflectgen.evals.medsafetyworld.world import Kind, make_world
+
+DOC = (Path(__file__).resolve().parents[3] / "docs" / "medsafetyworld.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*ARMS, *ATTACKS, *PRESETS])
+def test_every_name_is_explained(name: str) -> None:
+    assert f"`{name}`" in DOC
+
+
+def test_the_main_arms_are_those_that_the_page_says() -> None:
+    assert f"`{', '.join(MAIN_ARMS)}`" in DOC
+
+
+def test_the_page_counts_templates_as_they_are() -> None:
+    counts = [len(pool(Kind.SINGLE, direction)) for direction in (Direction.FORWARD, Direction.REVERSE)]
+    counts += [len(pool(Kind.SINGLE, Direction.TOGETHER)), len(pool(Kind.CHAIN, Direction.FORWARD))]
+    forward, reverse, together, chain = counts
+    said = f"{forward:,} forward, {reverse:,} reverse and {together:,} co-occurrence ones"
+    assert said in " ".join(DOC.split())
+    assert f"{chain} for chains in each direction" in " ".join(DOC.split())
+
+
+@pytest.mark.parametrize(("name", "held_out"), [("demo", 16), ("cpu", 40)])
+def test_as_many_outcomes_are_held_out_as_the_page_says(name: str, held_out: int) -> None:
+    world = make_world(PRESETS[name].world)
+    assert len(world.held_out) == held_out
+    assert f"{len(world.compounds)} compounds, {len(world.outcomes)} outcomes, {held_out} held out" in DOC
+
+
+def test_every_preset_has_its_training() -> None:
+    assert set(PRESETS) == set(TRAININGS)
