@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
@@ -63,7 +64,8 @@ class Committer(Generic[Row]):
     def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             if self._linger_seconds:
-                time.sleep(self._linger_seconds)
+                with suppress(OSError):  # of a clock that is set meanwhile; whoever waits for an answer must get one
+                    time.sleep(self._linger_seconds)
             with self._lock:
                 waiting, self._waiting = self._waiting, []
                 if not waiting:

@@ -94,3 +94,18 @@ def test_every_row_is_written_exactly_once_whatever_the_interleaving(pauses):
 
     asyncio.run(run())
     assert sorted(kept) == [(n, k) for n, waits in enumerate(pauses) for k in range(len(waits))]
+
+
+def test_a_clock_that_refuses_a_pause_keeps_nobody_waiting(monkeypatch):
+    def refuse(_seconds):
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr("reflectgen.jobs.committer.time.sleep", refuse)
+    kept: list[int] = []
+
+    async def run() -> None:
+        committer = Committer[int](kept.extend, linger_seconds=0.01)
+        await asyncio.wait_for(committer.commit(1), 10)
+
+    asyncio.run(run())
+    assert kept == [1]
