@@ -19,6 +19,7 @@ from reflectgen.cli.db import db
 from reflectgen.cli.doctor import doctor
 from reflectgen.cli.estimate import estimate
 from reflectgen.cli.export import export
+from reflectgen.cli.generate import generate
 from reflectgen.cli.jobs import jobs
 from reflectgen.cli.keys import keys
 from reflectgen.cli.label import label
@@ -31,6 +32,7 @@ from reflectgen.cli.sft_data import sft_data
 from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
 from reflectgen.cli.train import train
+from reflectgen.cli.train_tokenizer import train_tokenizer
 from reflectgen.cli.up import down, up
 from reflectgen.cli.verify import verify
 from reflectgen.errors import ReflectgenError
@@ -59,7 +61,9 @@ for command in (
     compare,
     doctor,
     serve_teacher,
+    train_tokenizer,
     train,
+    generate,
     api,
     up,
     down,
