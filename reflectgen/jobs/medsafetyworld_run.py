@@ -114,7 +114,7 @@ def run_arm(wanted: Wanted, made: MadeArm, out: Path) -> ArmResult:
         "num_documents": made.num_documents,
         "num_tokens": made.num_tokens,
         "tokens_by_kind": made.tokens_by_kind,
-        "loss": {"pretraining": pretrained.loss, "sft": sft.loss},
+        "loss": {name: _last_loss(folder / name) for name in ("pretraining", *made.stages)},
         "seconds": round(time.monotonic() - began),
     }
     result = ArmResult(wanted.preset_name, wanted.arm.name, wanted.seed, wanted.cue, stages, about)
@@ -135,6 +135,13 @@ def _train(options: Any) -> Fitted:
     from reflectgen.train.train import train
 
     return train(options)
+
+
+def _last_loss(run: Path) -> float | None:
+    """Return the loss that the log of a training ends with, also of one that was finished earlier."""
+    from reflectgen.train.log import LOG_NAME, read_log
+
+    return next((line["loss"] for line in reversed(read_log(run / LOG_NAME)) if "loss" in line), None)
 
 
 def _evaluate(wanted: Wanted, model: Path, attacks: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from reflectgen.errors import RecipeError
 from reflectgen.evals.medsafetyworld.arms import ARMS
 from reflectgen.evals.medsafetyworld.presets import PRESETS
-from reflectgen.evals.medsafetyworld.result import ArmResult, read_results
+from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, read_results
 from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
@@ -51,6 +51,17 @@ def test_a_run_that_is_begun_again_does_only_what_is_missing(out: Path) -> None:
     assert path.stat().st_mtime_ns == before
     assert of_arm(out, "held-in").stages["sft"]["reflections"] == {}
     assert [line.partition(",")[0] for line in said] == ["held-in", "held-in"]  # made, and trained
+
+
+def test_a_result_that_was_lost_is_had_again_from_the_trainings(out: Path) -> None:
+    path = out / "results" / WANTED[0].result_name
+    before = read_result(path)
+    path.unlink()
+    run_all(WANTED[:1], out, 1, lambda said: None)
+    again = read_result(path)
+    assert again.stages == before.stages
+    assert again.about["loss"] == before.about["loss"]
+    assert None not in again.about["loss"].values()
 
 
 def test_a_result_of_another_preset_of_that_name_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
