@@ -33,6 +33,7 @@ from reflectgen.cli.show import show
 from reflectgen.cli.stats import stats
 from reflectgen.cli.train import train
 from reflectgen.cli.train_tokenizer import train_tokenizer
+from reflectgen.cli.tune import finetune, sft
 from reflectgen.cli.up import down, up
 from reflectgen.cli.verify import verify
 from reflectgen.errors import ReflectgenError
@@ -64,6 +65,8 @@ for command in (
     train_tokenizer,
     train,
     generate,
+    sft,
+    finetune,
     api,
     up,
     down,

@@ -39,6 +39,14 @@ class Section:
     first: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A text in runs that cover it: from, to, the kind of its tokens, and what reads as the id of a marker there."""
+
+    text: str
+    runs: list[tuple[int, int, Kind, re.Pattern[str] | None]]
+
+
 class Tokeniser:
     """Tokenises woven documents in batches, in order."""
 
@@ -51,16 +59,26 @@ class Tokeniser:
 
     def tokenise(self, documents: Iterable[WovenDocument]) -> Iterator[tuple[Ids, Kinds]]:
         """Yield every document's ids and kinds, without the end-of-text that a writer puts at its end."""
-        for batch in _batches(documents):
-            cut = [list(self.sections(document)) for document in batch]
-            texts = [section for section in chain.from_iterable(cut) if section.id is None]
-            encoded = self._plain.encode([text.text for text in texts], [text.first for text in texts])
+        return self.tokenise_marked(map(self.marked, documents))
+
+    def tokenise_marked(self, texts: Iterable[MarkedText]) -> Iterator[tuple[Ids, Kinds]]:
+        """Yield every text's ids and kinds."""
+        for batch in _batches(texts):
+            cut = [list(self.sections(text)) for text in batch]
+            between = [section for section in chain.from_iterable(cut) if section.id is None]
+            encoded = self._plain.encode([text.text for text in between], [text.first for text in between])
             for sections in cut:
                 yield self._joined(sections, encoded)
 
-    def sections(self, document: WovenDocument) -> Iterator[Section]:
-        """Cut a document at the markers that were woven in."""
-        text = document.text
+    def marked(self, document: WovenDocument) -> MarkedText:
+        """Return a document and which of its parts were woven in: whatever spells a marker there is one of ours."""
+        runs = _runs(kinds_of(document, self._form), len(document.text))
+        markers = {True: self._markers, False: None}
+        return MarkedText(document.text, [(start, end, kind, markers[woven]) for start, end, kind, woven in runs])
+
+    def sections(self, marked: MarkedText) -> Iterator[Section]:
+        """Cut a text at its markers."""
+        text = marked.text
         kinds: list[Kind] = []
         ends: list[int] = []
         begun = 0
@@ -69,9 +87,8 @@ class Tokeniser:
             if end > begun:
                 yield Section(text[begun:end], kinds, [at - begun for at in ends], first=begun == 0)
 
-        for start, end, kind, woven in _runs(kinds_of(document, self._form), len(text)):
-            # Whatever spells a marker within something woven in is one of ours.
-            for found in self._markers.finditer(text, start, end) if woven else ():
+        for start, end, kind, markers in marked.runs:
+            for found in markers.finditer(text, start, end) if markers else ():
                 if found.start() > max(start, begun):
                     kinds.append(kind)
                     ends.append(found.start())
@@ -119,12 +136,12 @@ def _runs(spans: list[Span], length: int) -> Iterator[tuple[int, int, Kind, bool
         yield done, length, Kind.TEXT, False
 
 
-def _batches(documents: Iterable[WovenDocument]) -> Iterator[list[WovenDocument]]:
-    batch: list[WovenDocument] = []
+def _batches(texts: Iterable[MarkedText]) -> Iterator[list[MarkedText]]:
+    batch: list[MarkedText] = []
     num_characters = 0
-    for document in documents:
-        batch.append(document)
-        num_characters += len(document.text)
+    for text in texts:
+        batch.append(text)
+        num_characters += len(text.text)
         if num_characters >= BATCH_CHARACTERS or len(batch) == BATCH_DOCUMENTS:
             yield batch
             batch, num_characters = [], 0

@@ -38,18 +38,23 @@ def write_card(
         "",
         "| measured at the end | |",
         "|---|---|",
-        *(f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in figures.items() if _is_steady(name)),
+        *measured(figures),
         "",
         f"Made by reflectgen {__version__} with these options:",
         "",
-        *_json(options.model_dump(mode="json")),
+        *fenced_json(options.model_dump(mode="json")),
         "",
         "The corpus was made with this recipe:",
         "",
-        *_json(corpus.recipe),
+        *fenced_json(corpus.recipe),
         "",
     ]
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def measured(figures: dict[str, Any]) -> list[str]:
+    """Return the rows of a table of what a run measured last."""
+    return [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in figures.items() if _is_steady(name)]
 
 
 def _is_steady(name: str) -> bool:
@@ -57,7 +62,8 @@ def _is_steady(name: str) -> bool:
     return name not in ("tokens_per_second", "mfu", "lr", "grad_norm", "tokens")
 
 
-def _json(value: Any) -> list[str]:
+def fenced_json(value: Any) -> list[str]:
+    """Return a value as a block of JSON in Markdown."""
     return ["```json", json.dumps(value, indent=2, ensure_ascii=False, default=str).replace("```", "'''"), "```"]
 
 
