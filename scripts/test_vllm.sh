@@ -14,6 +14,7 @@ scratch=$(mktemp -d)
 export HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1
 export REFLECTGEN_TEACHER_API_KEY=key-for-this-test-only  # one of the tests sends a wrong one
 export REFLECTGEN_TEST_VLLM_MODEL=$home/smollm2-135m-instruct
+export REFLECTGEN_TEST_VLLM_SERVE="$vllm_cpu serve"
 export REFLECTGEN_TEST_VLLM_PRINTED=$scratch/printed
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$python" -c 'import sys; from reflectgen.cli import main; sys.exit(main())' serve-teacher "$REFLECTGEN_TEST_VLLM_MODEL" \

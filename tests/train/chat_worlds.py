@@ -21,7 +21,7 @@ UNSAFE = "<think> Unsafe: Violent Crimes </think>"
 END = "<|endoftext|>"
 
 
-def write_checkpoint(folder: Path, template: str | None = None, name: str = "bytes") -> Path:
+def write_checkpoint(folder: Path, template: str | None = None, **shape: int) -> Path:
     """Write a Llama of random weights with a tokenizer that has our markers and, for ChatML, its end of a turn."""
     from transformers import AutoTokenizer
 
@@ -29,12 +29,12 @@ def write_checkpoint(folder: Path, template: str | None = None, name: str = "byt
     from reflectgen.train.presets import Shape
 
     tags = ["<|im_start|>", "<|im_end|>"]
-    marked = load_marked_tokenizer(str(write_tokenizer(name, _made(folder))), FormOptions(), tags)
+    marked = load_marked_tokenizer(str(write_tokenizer("bytes", _made(folder))), FormOptions(), tags)
     marked.save(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
     tokenizer.chat_template = template
     tokenizer.save_pretrained(folder)
-    new_model(Shape(**TINY), marked.vocab_size, marked.end_of_text_id, seed=0).save_pretrained(folder)
+    new_model(Shape(**TINY | shape), marked.vocab_size, marked.end_of_text_id, seed=0).save_pretrained(folder)
     (folder / "README.md").write_text("---\ntags: [x]\n---\n\n# The base\n\nLearnt from a made-up corpus.\n")
     return folder
 
