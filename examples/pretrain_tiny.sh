@@ -23,19 +23,19 @@ preset = "nano"
 [optimizer]
 lr = 4e-3
 [loop]
-steps = 240
-batch_size = 4
+steps = 450
+batch_size = 2
 threads = 1
 [log]
 every = 25
-eval_every = 120
+eval_every = 150
 [checkpoint]
-every = 120
+every = 150
 TOML
 $reflectgen train "$out/train.toml"
 
 # The first words of the corpus's own documents; what follows is the model's.
 sed -n 's/.*"text": *"\([^"\\]\{20,60\}\).*/\1/p' examples/corpus/*.jsonl >"$out/prompts.txt"
-$reflectgen generate "$out/run/model" --prompts "$out/prompts.txt" --max-new-tokens 200 --temperature 0.7 \
+$reflectgen generate "$out/run/model" --prompts "$out/prompts.txt" --max-new-tokens 200 \
   --must-parse 0.99 >"$out/generated.txt"
 tail -n 12 "$out/generated.txt"
