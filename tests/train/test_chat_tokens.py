@@ -8,7 +8,9 @@ from tests.train.chat_worlds import CHATML, END, SAFE, UNSAFE, plain, woven, wri
 pytest.importorskip("torch")
 pytestmark = pytest.mark.train
 
-TEMPLATES = {"chatml": CHATML, "simple": None}
+# As Qwen3's, the last one drops what stands in <think>.
+DROPPING = CHATML.replace("m.content", "m.content.split('</think>')[-1]")
+TEMPLATES = {"chatml": CHATML, "simple": None, "dropping": DROPPING}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,9 @@ def parts(chat, data, *kinds):
 LEARNT = (Kind.TEXT, Kind.REFLECTION, Kind.END_OF_TEXT)
 
 
-@pytest.mark.parametrize(("name", "end"), [("chatml", "<|im_end|>" + END), ("simple", END)])
+@pytest.mark.parametrize(
+    ("name", "end"), [("chatml", "<|im_end|>" + END), ("simple", END), ("dropping", "<|im_end|>" + END)]
+)
 def test_what_is_learnt_is_what_the_assistant_says_and_its_end(chats, tmp_path, name, end):
     data = tokenised(chats[name], tmp_path, [woven(0), woven(2), plain(7)])
     assert parts(chats[name], data, *LEARNT) == [

@@ -129,6 +129,10 @@ def test_going_on_from_a_checkpoint_is_the_undisturbed_run(tmp_path, base, chat,
     ours, theirs = weights(tmp_path / "whole/model"), weights(tmp_path / "parted/model")
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    tune(tune_options(tmp_path / "parted", base, chat, lora=lora))  # finished: nothing is learnt again
+    again = weights(tmp_path / "parted/model")
+    assert again.keys() == ours.keys()
+    assert all(torch.equal(again[name], ours[name]) for name in ours)
     with pytest.raises(RecipeError, match=r"lora"):
         tune(tune_options(tmp_path / "whole", base, chat, lora=LORA if lora is None else None))
 
