@@ -22,7 +22,7 @@ from reflectgen.train.batch import Batch, make_batch
 from reflectgen.train.data import TokenData
 from reflectgen.train.evaluate import Sums, evaluate
 from reflectgen.train.flops import flops_per_token, peak_flops
-from reflectgen.train.log import RunLog
+from reflectgen.train.log import LOG_NAME, RunLog, read_log
 from reflectgen.train.model import LossModel, on_device
 from reflectgen.train.options import FitOptions
 from reflectgen.train.packing import Packing, pack, rows_of_step
@@ -268,6 +268,9 @@ class _Run:
         position = checkpoint.read_position(found, self.identity)
         checkpoint.restore(found, self.plain, self.bare_optimizer)
         self.step, self.num_tokens = position.step, position.tokens
+        for line in read_log(self.out / LOG_NAME):
+            if line["step"] <= self.step:
+                self.last |= {name: value for name, value in line.items() if name != "step"}
 
     def _check_batches(self) -> None:
         world, batch = self.accelerator.num_processes, self.options.loop.batch_size

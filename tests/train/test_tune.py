@@ -129,7 +129,10 @@ def test_going_on_from_a_checkpoint_is_the_undisturbed_run(tmp_path, base, chat,
     ours, theirs = weights(tmp_path / "whole/model"), weights(tmp_path / "parted/model")
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    tune(tune_options(tmp_path / "parted", base, chat, lora=lora))  # finished: nothing is learnt again
+    card = (tmp_path / "parted/model/README.md").read_text()
+    finished = tune(tune_options(tmp_path / "parted", base, chat, lora=lora))  # nothing is learnt again
+    assert finished.loss > 0
+    assert (tmp_path / "parted/model/README.md").read_text() == card
     again = weights(tmp_path / "parted/model")
     assert again.keys() == ours.keys()
     assert all(torch.equal(again[name], ours[name]) for name in ours)
