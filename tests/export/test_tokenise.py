@@ -36,8 +36,6 @@ CONTROLS = [
     "[INST]",
     "＜/s＞",
 ]
-PROSE = Path("/work/shared/data/corpus.jsonl")
-MESSY = Path("/work/shared/data/messy.jsonl")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -179,14 +177,14 @@ def test_no_document_and_empty_documents_are_no_tokens(path: Path) -> None:
     assert ids.dtype == np.uint32
 
 
-@pytest.mark.parametrize("corpus", [PROSE, MESSY], ids=["prose", "messy"])
-def test_real_documents_are_what_the_whole_tokenizer_makes_of_them(name: str, path: Path, corpus: Path) -> None:
-    if not corpus.exists():
-        pytest.skip(f"{corpus} is not here")
+@pytest.mark.parametrize("corpus", ["corpus.jsonl", "messy.jsonl"])
+def test_real_documents_are_what_the_whole_tokenizer_makes_of_them(
+    name: str, path: Path, shared_data: Path, corpus: str
+) -> None:
     form = FormOptions()
     marked, tokeniser = loaded(path, form)
     controls = [token["content"] for token in json.loads(marked.content)["added_tokens"]]
-    with corpus.open(encoding="utf-8") as lines:
+    with (shared_data / corpus).open(encoding="utf-8") as lines:
         rows = [json.loads(line) for _, line in zip(range(60), lines, strict=False)]
     documents = [Document(row["id"], row["text"][:4000], "{}") for row in rows]
     woven = [weave(document, in_chunks(document), form) for document in documents]
