@@ -10,9 +10,8 @@ import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.summary import use_of
-from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
-from reflectgen.errors import RecipeError, TeacherError
+from reflectgen.cli.working import print_end, say_how_to_go_on, spare_the_loop, work_and_count
+from reflectgen.errors import RecipeError
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
 from reflectgen.jobs.folder import existing_job, job_folder, salt_of
@@ -23,7 +22,6 @@ from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.reflection.rewriter import REWRITER
 from reflectgen.store import jobs, regenerations
-from reflectgen.store.counts import count_job
 
 HOW_TO_GO_ON = "the same command without --where goes on"
 KEPT = ("read", "chunks", "form", "formats")  # of the job's recipe, whatever the new one says
@@ -105,13 +103,9 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
                 job = jobs.latest(connection)
             assert job is not None
             task = Run(store, folder, recipe, roles, file.num_slots, limits=limits, is_exported=not recipe.is_chat)
-            try:
-                finished = await work_until_stopped(task, job, [], quiet)
-            except TeacherError as error:
-                error.add_note(f"the older reflections stand; {HOW_TO_GO_ON}")
-                raise
-            with store.read() as connection:
-                counts, use = count_job(connection, job.id), use_of(connection, job.id)
+            finished, counts, use = await work_and_count(
+                task, job, [], quiet, lambda _: f"the older reflections stand; {HOW_TO_GO_ON}"
+            )
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
     if recipe.is_chat:

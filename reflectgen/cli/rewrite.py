@@ -11,10 +11,10 @@ from rich.console import Console
 
 from reflectgen.cli import options as o
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.summary import print_use, use_of
-from reflectgen.cli.working import how_to_go_on, say_how_to_go_on, spare_the_loop, work_until_stopped
+from reflectgen.cli.summary import print_use
+from reflectgen.cli.working import how_to_go_on, say_how_to_go_on, spare_the_loop, work_and_count
 from reflectgen.corpus.sources import find_sources
-from reflectgen.errors import RecipeError, TeacherError
+from reflectgen.errors import RecipeError
 from reflectgen.export.arms.options import ArmName, ArmOptions
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
@@ -25,7 +25,6 @@ from reflectgen.jobs.rewrite import PROMPTS, bind_rewriters, place_of, rewriting
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.records import Road
-from reflectgen.store.counts import count_job
 
 
 def rewrite(
@@ -88,13 +87,7 @@ async def _rewrite(folder: Path, arm: ArmOptions, file: RecipeFile, limits: Limi
             sources = find_sources([str(passages)]).sources
             job = begin_or_resume(store, place, [passages.name], sources, recipe)
             task = Run(store, place, recipe, roles, file.num_slots, limits=limits, is_exported=False)
-            try:
-                finished = await work_until_stopped(task, job, sources, quiet)
-            except TeacherError as error:
-                error.add_note(how_to_go_on(task))
-                raise
-            with store.read() as connection:
-                counts, use = count_job(connection, job.id), use_of(connection, job.id)
+            finished, counts, use = await work_and_count(task, job, sources, quiet, how_to_go_on)
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts))
     console = Console(soft_wrap=True, highlight=False)

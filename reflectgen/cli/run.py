@@ -13,12 +13,11 @@ import typer
 from reflectgen.cli import options as o
 from reflectgen.cli import tokens as t
 from reflectgen.cli.models import Models, recipe_of
-from reflectgen.cli.summary import use_of
-from reflectgen.cli.working import how_to_go_on, print_end, say_how_to_go_on, spare_the_loop, work_until_stopped
+from reflectgen.cli.working import how_to_go_on, print_end, say_how_to_go_on, spare_the_loop, work_and_count
 from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.corpus.sources import Source, find_sources
-from reflectgen.errors import InputError, TeacherError
+from reflectgen.errors import InputError
 from reflectgen.export.kinds import Weights
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
@@ -28,7 +27,7 @@ from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.store import Store, jobs
-from reflectgen.store.counts import Counts, count_job
+from reflectgen.store.counts import Counts
 
 AtEnd = Callable[[Run, Counts, list[str]], None]
 KEEPS = "the job keeps what it read, and another --out reads afresh"
@@ -121,13 +120,7 @@ async def work(
             if changed := changed_since(store, job, sources or []):
                 typer.echo(f"note: {changed} is new or changed since this job read its input; {KEEPS}", err=True)
             task = Run(store, out, recipe, roles, file.num_slots, strict, limits, is_exported=not recipe.is_chat)
-            try:
-                finished = await work_until_stopped(task, job, sources or [], quiet)
-            except TeacherError as error:
-                error.add_note(how_to_go_on(task))
-                raise
-            with store.read() as connection:
-                counts, use = count_job(connection, job.id), use_of(connection, job.id)
+            finished, counts, use = await work_and_count(task, job, sources or [], quiet, how_to_go_on)
             if finished and at_end:
                 at_end(task, counts, skipped)
     if not finished:

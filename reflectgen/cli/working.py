@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -14,20 +14,38 @@ import typer
 from rich.console import Console
 
 from reflectgen.cli.display import shown, troubles_of
-from reflectgen.cli.summary import Use, print_summary, print_use
+from reflectgen.cli.summary import Use, print_summary, print_use, use_of
 from reflectgen.corpus.rows import CONTENT_ID, ReadOptions
 from reflectgen.corpus.sources import Source
+from reflectgen.errors import TeacherError
 from reflectgen.jobs.disagreements import DISAGREEMENTS
 from reflectgen.jobs.folder import EXPORT, REJECTS
 from reflectgen.jobs.run import Run, run_job
 from reflectgen.shards import read_documents
 from reflectgen.store import jobs
-from reflectgen.store.counts import Counts
+from reflectgen.store.counts import Counts, count_job
 
 FINISH_SECONDS = 10.0  # what calls in flight are given after Ctrl-C
 STOPPED = 130
 LIMIT_REACHED = 9
 IDS_LOOKED_AT = 100
+
+
+async def work_and_count(
+    task: Run, job: jobs.Job, sources: Sequence[Source], quiet: bool, on_failure: Callable[[Run], str]
+) -> tuple[bool, Counts, Use]:
+    """Run to the end or until it is stopped; return whether it ended, and what the job holds by then.
+
+    Raises:
+        TeacherError: with a note of what is to be done, as `on_failure` says.
+    """
+    try:
+        finished = await work_until_stopped(task, job, sources, quiet)
+    except TeacherError as error:
+        error.add_note(on_failure(task))
+        raise
+    with task.store.read() as connection:
+        return finished, count_job(connection, job.id), use_of(connection, job.id)
 
 
 async def work_until_stopped(task: Run, job: jobs.Job, sources: Sequence[Source], quiet: bool) -> bool:
