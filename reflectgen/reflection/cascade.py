@@ -78,10 +78,6 @@ def fallback(label: Label, said: Reflection | None, options: CascadeOptions) -> 
     return Reflection(stands.verdict, stands.category)
 
 
-def disagree(label: Label, said: Reflection) -> bool:
-    return label.verdict is not said.verdict
-
-
 def request_key(teacher: str, attempt: int, chunk: Chunk, neighbours: Neighbours) -> bytes:
     """Return 16 bytes that are equal for equal requests: `teacher` is the key of a provenance, which names the rest."""
     parts = (teacher, str(attempt), neighbours.before, neighbours.after, chunk.text)
