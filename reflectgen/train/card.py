@@ -36,14 +36,7 @@ def write_card(
         f"| documents, tokens | {corpus.num_documents:,}, {corpus.num_tokens:,} |",
         *(f"| of them {kind.replace('_', ' ')} | {num:,} |" for kind, num in corpus.tokens_by_kind.items() if num),
         "",
-        "| measured at the end | |",
-        "|---|---|",
-        *measured(figures),
-        "",
-        f"Made by reflectgen {__version__} with these options:",
-        "",
-        *fenced_json(options.model_dump(mode="json")),
-        "",
+        *measured_and_made(figures, options),
         "The corpus was made with this recipe:",
         "",
         *fenced_json(corpus.recipe),
@@ -52,9 +45,11 @@ def write_card(
     (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
 
 
-def measured(figures: dict[str, Any]) -> list[str]:
-    """Return the rows of a table of what a run measured last."""
-    return [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in figures.items() if _is_steady(name)]
+def measured_and_made(figures: dict[str, Any], options: FitOptions) -> list[str]:
+    """Return the part of every card that says what a run measured last, and with which options it ran."""
+    rows = [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in figures.items() if _is_steady(name)]
+    made = [f"Made by reflectgen {__version__} with these options:", "", *fenced_json(options.model_dump(mode="json"))]
+    return ["| measured at the end | |", "|---|---|", *rows, "", *made, ""]
 
 
 def _is_steady(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 # Dense bf16 TFLOP/s from the vendors' data sheets, by a part of the device's name; the first that fits.
 PEAK_TFLOPS = {"H200": 989.0, "H100 PCIe": 756.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "4090": 165.0}
 
@@ -20,3 +22,13 @@ def peak_flops(device_name: str, said_tflops: float | None) -> float | None:
     if said_tflops is not None:
         return said_tflops * 1e12
     return next((peak * 1e12 for name, peak in PEAK_TFLOPS.items() if name in device_name), None)
+
+
+def model_flops_per_token(model: Any, length: int) -> int:
+    """Return those of a model of transformers on sequences of `length` tokens."""
+    config = model.config
+    embedding = model.get_input_embeddings().weight.numel()
+    tied = bool(config.tie_word_embeddings)
+    in_products = sum(p.numel() for p in model.parameters() if p.ndim > 1) - (0 if tied else embedding)
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return flops_per_token(in_products, config.num_hidden_layers, config.num_attention_heads * head_dim, length)

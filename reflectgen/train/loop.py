@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from reflectgen.errors import RecipeError, TrainingError
 from reflectgen.export.kinds import Weights
@@ -21,12 +19,13 @@ from reflectgen.train import checkpoint
 from reflectgen.train.batch import Batch, make_batch
 from reflectgen.train.data import TokenData
 from reflectgen.train.evaluate import Sums, evaluate
-from reflectgen.train.flops import flops_per_token, peak_flops
+from reflectgen.train.flops import model_flops_per_token, peak_flops
 from reflectgen.train.log import LOG_NAME, RunLog, read_log
-from reflectgen.train.model import LossModel, on_device
+from reflectgen.train.model import on_device
 from reflectgen.train.options import FitOptions
-from reflectgen.train.packing import Packing, pack, rows_of_step
-from reflectgen.train.schedule import learning_rate
+from reflectgen.train.packing import pack, rows_of_step
+from reflectgen.train.prepare import accelerator_for, identity_of, prepare
+from reflectgen.train.schedule import learning_rate, num_steps
 from reflectgen.train.verdicts import VerdictProbe
 
 CHECKPOINTS, MODEL = "checkpoints", "model"
@@ -97,12 +96,12 @@ class _Run:
         self.tokenizer, self.probe, self.describe, self.on_log = tokenizer, probe, describe, on_log
         self.packing = pack(data, options.data.sequence_length, options.seed, options.data.packing)
         self.num_steps = num_steps(options, self.packing)
-        self.identity = _identity(options, data, held_out, weights, identity)
+        self.identity = identity_of(options, data, held_out, weights, identity)
         self.weights = weights.by_kind()
-        self.accelerator = _accelerator(options, model)
+        self.accelerator = accelerator_for(options, model)
         self._check_batches()
         self.plain = model  # as transformers has it: what is saved
-        self.flops_per_token = _flops_per_token(model, options.data.sequence_length)
+        self.flops_per_token = model_flops_per_token(model, options.data.sequence_length)
         self._prepare(model)
         self.step, self.num_tokens = 0, 0
         self.last: dict[str, float] = {}
@@ -278,65 +277,6 @@ class _Run:
             raise RecipeError(f"loop.batch_size {batch} cannot be shared by {world} processes; choose a multiple")
 
     def _prepare(self, model: Any) -> None:
-        loop, optimizer = self.options.loop, self.options.optimizer
-        if loop.threads is not None:
-            torch.set_num_threads(loop.threads)
-        if loop.gradient_checkpointing:
-            model.activation_checkpointing_enable()
-        if loop.compile:
-            for layer in model.get_decoder().layers:
-                layer.compile()
-        model.train()
-        whole = LossModel(model, self.options.data.document_masking)
-        decayed = [p for p in whole.parameters() if p.requires_grad and p.ndim > 1]
-        others = [p for p in whole.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": optimizer.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        made = torch.optim.AdamW(groups, lr=optimizer.lr, betas=optimizer.betas, eps=optimizer.eps, fused=True)
+        whole, made = prepare(model, self.options)
         self.model, self.optimizer = self.accelerator.prepare(whole, made)
         self.bare_optimizer = self.optimizer.optimizer
-
-
-def num_steps(options: FitOptions, packing: Packing) -> int:
-    """Return how many steps a run has: as told, or as many epochs; one epoch unless told."""
-    if options.loop.steps is not None:
-        return options.loop.steps
-    return max(1, round((options.loop.epochs or 1.0) * packing.num_rows / options.loop.batch_size))
-
-
-def _identity(
-    options: FitOptions, data: TokenData, held_out: TokenData | None, weights: Weights, more: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what must not change between the parts of a run; how it is watched and saved may."""
-    told = options.model_dump(mode="json", include={"seed", "data", "optimizer", "loop"})
-    for path in ("path", "held_out_path"):  # the contents count, wherever they lie
-        del told["data"][path]
-    told["data"]["weights"] = weights.model_dump()
-    corpora = {"corpus": data.manifest_sha256, "held_out": held_out.manifest_sha256 if held_out else None}
-    return {**told, **corpora, **more}
-
-
-def _accelerator(options: FitOptions, model: Any) -> Accelerator:
-    AcceleratorState._reset_state()  # a run before this one, in the same process, may have had another precision
-    plugin = None
-    if options.loop.fsdp:
-        from accelerate import FullyShardedDataParallelPlugin
-
-        plugin = FullyShardedDataParallelPlugin(
-            fsdp_version=2,
-            auto_wrap_policy="transformer_based_wrap",
-            transformer_cls_names_to_wrap=sorted(model._no_split_modules),
-        )
-    precision = "bf16" if options.loop.precision == "bf16" else "no"
-    return Accelerator(mixed_precision=precision, cpu=options.loop.device == "cpu", fsdp_plugin=plugin)
-
-
-def _flops_per_token(model: Any, length: int) -> int:
-    config = model.config
-    embedding = model.get_input_embeddings().weight.numel()
-    tied = bool(config.tie_word_embeddings)
-    in_products = sum(p.numel() for p in model.parameters() if p.ndim > 1) - (0 if tied else embedding)
-    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return flops_per_token(in_products, config.num_hidden_layers, config.num_attention_heads * head_dim, length)

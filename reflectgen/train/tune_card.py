@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from reflectgen import __version__
 from reflectgen.export.kinds import Kind
-from reflectgen.train.card import fenced_json, measured
+from reflectgen.train.card import fenced_json, measured_and_made
 from reflectgen.train.conversations import ChatFile
 from reflectgen.train.data import TokenArrays
 from reflectgen.train.tune_options import TuneOptions
@@ -57,14 +56,7 @@ class TuneCard:
             *(f"| of them {kind.name.lower().replace('_', ' ')} | {counts[kind]:,} |" for kind in Kind if counts[kind]),
             f"| conversations cut, as longer than a sequence | {num_longer(data, options.data.sequence_length):,} |",
             "",
-            "| measured at the end | |",
-            "|---|---|",
-            *measured(figures),
-            "",
-            f"Made by reflectgen {__version__} with these options:",
-            "",
-            *fenced_json(options.model_dump(mode="json")),
-            "",
+            *measured_and_made(figures, options),
             *(line for file in self.files if file.manifest for line in _made_by(file)),
             *_of_base(options.model.start),
         ]
