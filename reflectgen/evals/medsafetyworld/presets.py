@@ -53,9 +53,8 @@ PRESETS: dict[str, Preset] = {
         WorldOptions(),
     ),
     "cpu": Preset(
-        WorldOptions(num_compounds=300, num_outcomes=200, num_edges=400, num_pairs=100),
+        WorldOptions(num_compounds=300, num_outcomes=200, num_edges=400, num_pairs=100, own_headings=1.0),
         test_most=400,
-        num_benign=1000,
     ),
     "gpu-small": Preset(
         WorldOptions(
