@@ -115,7 +115,12 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of worlds, trainings and results.")],
     preset: PresetName = "demo",
     arms: ArmNames = "main",
-    seeds: Annotated[int, typer.Option(min=1, help="So many worlds and trainings, from seed 0 on.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="So many worlds and trainings.")] = 1,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first of these seeds; the others follow it.")] = 0,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Where results are, and go; OUT/results unless told. What is there is not redone."),
+    ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Arms at once, one core each; as many as there are cores unless told.")
     ] = None,
@@ -131,19 +136,24 @@ def run(
 
     _check_extra()
     named_preset(preset)
-    wanted = [Wanted(preset, arm, seed, not no_cue) for seed in range(seeds) for arm in named_arms(arms)]
+    wanted = [
+        Wanted(preset, arm, seed, not no_cue)
+        for seed in range(first_seed, first_seed + seeds)
+        for arm in named_arms(arms)
+    ]
     console = Console(stderr=True, highlight=False)
-    run_all(wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False))
+    folder = results or out / "results"
+    run_all(wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False), folder)
     names = {one.result_name for one in wanted}
-    results = [result for result in read_results(out / "results") if result.name in names]
+    found = [result for result in read_results(folder) if result.name in names]
     if as_json:
         typer.echo(json.dumps({"out": str(out), "results": sorted(names)}))
         return
-    for stage in dict.fromkeys(stage for result in results for stage in result.stages):
+    for stage in dict.fromkeys(stage for result in found for stage in result.stages):
         table = Table(title=f"after {stage}", title_justify="left", box=None)
         for column in COLUMNS:
             table.add_column(column, justify="left" if column == "arm" else "right")
-        for row in summary_rows(results, stage):
+        for row in summary_rows(found, stage):
             table.add_row(*row)
         Console(highlight=False).print(table)
 

@@ -2,7 +2,7 @@
 
 worlds/<preset>-<seed>/     what `make` writes
 runs/<result>/<stage>/      trainings, which go on where they were stopped
-results/<result>.json       one arm, one seed
+results/<result>.json       one arm, one seed; or in another folder, which checkouts may share
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reflectgen import __version__
 from reflectgen.errors import RecipeError
 from reflectgen.evals.medsafetyworld.arms import Arm
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS
@@ -65,14 +66,17 @@ class Wanted:
         return f"{self.preset_name}{'' if self.cue else '-no-cue'}-{self.seed}"
 
 
-def run_all(wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[[str], None]) -> None:
-    """Bring every arm and seed to its result; `note` hears of each that is done.
+def run_all(
+    wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[[str], None], results: Path | None = None
+) -> None:
+    """Bring every arm and seed to its result; `note` hears of each that is done. `results`: a folder of its own.
 
     Raises:
         RecipeError: there is a result that was made by another definition of its preset.
         ReflectgenError: the first that a run met; the results of others stay.
     """
-    missing = [one for one in wanted if not _has_result(one, out / "results")]
+    results = results or out / "results"
+    missing = [one for one in wanted if not _has_result(one, results)]
     made: list[tuple[Wanted, MadeArm]] = []
     for seed in dict.fromkeys(one.seed for one in missing):
         # Arms of one world share jobs, so their data are made before any of them is trained.
@@ -81,11 +85,11 @@ def run_all(wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[
         made += zip(of_seed, arms, strict=True)
     if processes == 1:
         for one, data in made:
-            note(_said(run_arm(one, data, out)))
+            note(_said(run_arm(one, data, out, results)))
         return
     # A forked process would share the threads of a library that does not know of it.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(run_arm, one, data, out) for one, data in made}
+        running = {pool.submit(run_arm, one, data, out, results) for one, data in made}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
@@ -95,7 +99,7 @@ def run_all(wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[
                 note(_said(future.result()))
 
 
-def run_arm(wanted: Wanted, made: MadeArm, out: Path) -> ArmResult:
+def run_arm(wanted: Wanted, made: MadeArm, out: Path, results: Path) -> ArmResult:
     """Train one arm through all its stages, evaluate it after each, and write its result."""
     began = time.monotonic()
     training = TRAININGS[wanted.preset_name]
@@ -116,9 +120,10 @@ def run_arm(wanted: Wanted, made: MadeArm, out: Path) -> ArmResult:
         "tokens_by_kind": made.tokens_by_kind,
         "loss": {name: _last_loss(folder / name) for name in ("pretraining", *made.stages)},
         "seconds": round(time.monotonic() - began),
+        "code_version": __version__,
     }
     result = ArmResult(wanted.preset_name, wanted.arm.name, wanted.seed, wanted.cue, stages, about)
-    write_result(out / "results", result)
+    write_result(results, result)
     return result
 
 
@@ -127,7 +132,9 @@ def _has_result(wanted: Wanted, results: Path) -> bool:
     if not path.exists():
         return False
     if read_result(path).about["made_by"] != wanted.made_by:
-        raise RecipeError(f"{path} was made by another definition of its preset or arm; name another --out")
+        raise RecipeError(
+            f"{path} was made by another definition of its preset or arm; name another --out or --results"
+        )
     return True
 
 

@@ -11,16 +11,20 @@ from typing import Any
 from reflectgen.errors import InputError
 from reflectgen.evals.compare.figure import Figure
 from reflectgen.evals.medsafetyworld.clusters import clustered_rate
+from reflectgen.evals.medsafetyworld.packing import pack, unpack, without_shares
 from reflectgen.shards import whole_file
 
-FORMAT, VERSION = "medsafetyworld_result", 1
+FORMAT, VERSION = "medsafetyworld_result", 2
 
 Counts = dict[str, dict[str, int]]  # by outcome: the answers, `n`, and how many each measure held for
 
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """`stages` are evaluations, as JSON, after each training; `about` says what was trained, on what and how fast."""
+    """`stages` are evaluations, as JSON, after each training; `about` says what was trained, on what and how fast.
+
+    Of an evaluation its counts are kept, and no shares: `pooled` makes these of one result or of many.
+    """
 
     preset: str
     arm: str
@@ -51,23 +55,27 @@ def write_result(folder: Path, result: ArmResult) -> Path:
     """
     path = folder / result.name
     with whole_file(path) as partial:
-        said = {"format": FORMAT, "version": VERSION, **asdict(result)}
-        partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        outcomes, stages = pack(result.stages)
+        said = {"format": FORMAT, "version": VERSION, **asdict(result), "outcomes": outcomes, "stages": stages}
+        partial.write_text(json.dumps(said, separators=(",", ":")) + "\n", encoding="utf-8")
     return path
 
 
 def read_result(path: Path) -> ArmResult:
-    """Read one result.
+    """Read one result, also of version 1, in which counts stand outcome by outcome.
 
     Raises:
         InputError: the file is none.
     """
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-        if (said.pop("format"), said.pop("version")) != (FORMAT, VERSION):
+        made = said.pop("format"), said.pop("version")
+        if made not in ((FORMAT, 1), (FORMAT, VERSION)):
             raise ValueError("another format")
-        return ArmResult(**said)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        stages = said.pop("stages")
+        stages = without_shares(stages) if made == (FORMAT, 1) else unpack(said.pop("outcomes"), stages)
+        return ArmResult(**said, stages=stages)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no MedSafetyWorld result ({error}); move it away and run again") from None
 
 

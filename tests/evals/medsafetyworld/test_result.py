@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,14 @@ def test_a_written_result_is_read_back(tmp_path: Path) -> None:
     assert sorted(map(repr, read_results(tmp_path))) == sorted(map(repr, results))
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "medsafetyworld_result", "version": 2}'])
+def test_a_result_of_the_first_version_is_read_without_its_shares(tmp_path: Path) -> None:
+    old = {"format": "medsafetyworld_result", "version": 1, **asdict(result(0, 2))}
+    old["stages"]["sft"]["attacks"]["the"]["figures"] = {"printed": {"value": 0.5, "n": 8, "low": 0.2, "high": 0.8}}
+    (tmp_path / "demo-srp-held-in-0.json").write_text(json.dumps(old))
+    assert read_results(tmp_path) == [result(0, 2)]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "medsafetyworld_result", "version": 3}'])
 def test_a_file_that_is_no_result_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "demo-x-0.json").write_text(content)
     with pytest.raises(InputError, match=r"demo-x-0\.json is no MedSafetyWorld result"):
@@ -67,4 +75,4 @@ def test_what_was_not_measured_is_a_dash() -> None:
 
 def test_a_result_is_plain_json(tmp_path: Path) -> None:
     said = json.loads(write_result(tmp_path, result(0, 1)).read_text())
-    assert (said["format"], said["version"], said["arm"]) == ("medsafetyworld_result", 1, "srp-held-in")
+    assert (said["format"], said["version"], said["arm"]) == ("medsafetyworld_result", 2, "srp-held-in")
