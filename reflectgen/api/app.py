@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from reflectgen import __version__
 from reflectgen.api.access import KeyRing
+from reflectgen.api.examples import with_examples
 from reflectgen.api.lately import Lately
 from reflectgen.api.limiting import Limiter
 from reflectgen.api.metrics import Metrics
@@ -82,5 +83,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             found = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
             parts.update(found.pop("$defs", {}))
             parts[model.__name__] = found
+        with_examples(schema)
         app.openapi_schema = schema
     return app.openapi_schema
