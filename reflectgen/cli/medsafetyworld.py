@@ -81,12 +81,16 @@ def score(
     reflects: Annotated[
         bool, typer.Option("--reflects/--plain", help="Whether the model is meant to write reflections.")
     ] = True,
+    force_reflections: Annotated[
+        bool, typer.Option("--force-reflections", help="Open a reflection for the model after each sentence.")
+    ] = False,
     attacks: Annotated[str | None, typer.Option(help="Names with commas between them; all unless told.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of sampled answers.")] = 0,
 ) -> None:
     """Score a checkpoint, or a model behind an endpoint, on a world; prints JSON."""
     from reflectgen.evals.medsafetyworld.attacks import named_attacks
     from reflectgen.evals.medsafetyworld.evaluate import Evaluator
+    from reflectgen.evals.medsafetyworld.forced import ForcedReflections
     from reflectgen.jobs.medsafetyworld import FORM, read_world
     from reflectgen.settings import read_settings
 
@@ -103,6 +107,8 @@ def score(
 
         assert url is not None
         generator = EndpointGenerator(url, FORM, model, read_settings().teacher_api_key)
+    if force_reflections:
+        generator = ForcedReflections(generator, FORM)
     console = Console(stderr=True, highlight=False)
     evaluator = Evaluator(
         made, generator, FORM, reflects=reflects, seed=seed, note=lambda said: console.print(said, markup=False)

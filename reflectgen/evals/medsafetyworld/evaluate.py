@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS, PREFILLS, Attack, answer_up_to
-from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Generator, Prompt
+from reflectgen.evals.medsafetyworld.generator import VERDICT_TOKENS, GenerateOptions, Generator, Prompt
 from reflectgen.evals.medsafetyworld.measures import (
     Answered,
     Measured,
@@ -24,8 +24,6 @@ from reflectgen.evals.medsafetyworld.statements import Statement, written_docume
 from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.world import World
 from reflectgen.reflection.form import FormOptions
-
-VERDICT_TOKENS = 12  # enough for the longest written verdict of the template form
 
 
 @dataclass(frozen=True, slots=True)

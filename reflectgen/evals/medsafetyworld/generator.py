@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+VERDICT_TOKENS = 12  # enough for the longest written verdict of the template form
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

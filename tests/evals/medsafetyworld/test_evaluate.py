@@ -4,7 +4,7 @@ import json
 
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS
 from reflectgen.evals.medsafetyworld.evaluate import Evaluation, Evaluator, statement_probes
-from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Prompt, ScriptedGenerator
+from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Generator, Prompt, ScriptedGenerator
 from reflectgen.evals.medsafetyworld.guard import WorldGuard
 from reflectgen.evals.medsafetyworld.questions import QuestionClass
 from reflectgen.evals.medsafetyworld.reading import Reader
@@ -40,7 +40,7 @@ def model_that_knows_all(prompt: Prompt, _options: GenerateOptions, _sample: int
     return f"{opening}{answer.removeprefix(begun).strip()} {written(answer)}"
 
 
-def evaluated(generator: ScriptedGenerator, *, reflects: bool) -> Evaluation:
+def evaluated(generator: Generator, *, reflects: bool) -> Evaluation:
     return Evaluator(WORLD, generator, FORM, reflects=reflects).evaluate(most=40, wordings=2)
 
 
