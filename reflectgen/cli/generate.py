@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reflectgen.cli import options as o
 from reflectgen.cli.train import needs_extra
 from reflectgen.errors import InputError, VerificationError
+from reflectgen.evals.compare.figure import rate
+
+if TYPE_CHECKING:
+    from reflectgen.train.generate import FormCounts
 
 
 def generate(
@@ -40,10 +44,21 @@ def generate(
         counts.add(made, form)
         row = {"prompt": made.prompt, "text": made.text, "ended": made.ended}
         typer.echo(json.dumps(row, ensure_ascii=False) if as_json else f"{made.prompt}{made.text}\n")
-    said = f"{counts.parsed + counts.broken} reflections: {counts.parsed} parse, {counts.broken} do not"
-    typer.echo(f"{said}; {counts.cut_off} were cut off by --max-new-tokens", err=True)
+    typer.echo(_said(counts), err=True)
     if must_parse is not None and counts.share < must_parse:
         raise VerificationError(f"{counts.share:.1%} of the reflections parse, {must_parse:.1%} were asked for")
+
+
+def _said(counts: FormCounts) -> str:
+    """Return the counts as a line, with the share's interval: a few reflections say little of a model."""
+    figure = rate(counts.parsed, counts.num_whole)
+    share = ""
+    if figure.value is not None and figure.low is not None and figure.high is not None:
+        share = f" ({figure.value:.1%}, 95 % interval {figure.low:.1%} to {figure.high:.1%})"
+    reasons = ", ".join(f"{num} {reason}" for reason, num in counts.broken.most_common())
+    broken = f"{counts.broken.total()} do not" + (f" ({reasons})" if reasons else "")
+    cut_off = f"{counts.cut_off} were cut off by --max-new-tokens"
+    return f"{counts.num_whole} reflections: {counts.parsed} parse{share}, {broken}; {cut_off}"
 
 
 def _lines(path: Path) -> list[str]:

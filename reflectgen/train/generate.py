@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reflectgen.errors import InputError
-from reflectgen.monitor.stream import Broken, Reflected, StreamParser
+from reflectgen.monitor.stream import Broken, Event, Reflected, StreamParser
 from reflectgen.reflection.form import FormOptions
 
 
@@ -34,28 +35,37 @@ class Generated:
 
 @dataclass(slots=True)
 class FormCounts:
-    """Reflections begun in generated text; `cut_off` ones were still open when the tokens were spent."""
+    """Reflections begun in generated text. `broken` counts them by reason, as `Broken` names it; `cut_off` ones were
+    still open when the tokens were spent."""
 
     parsed: int = 0
-    broken: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
     cut_off: int = 0
 
     def add(self, generated: Generated, form: FormOptions) -> None:
         parser = StreamParser(form)
         for event in parser.feed(generated.text):
             self.parsed += isinstance(event, Reflected)
-            self.broken += isinstance(event, Broken)
-        rest = sum(isinstance(event, Broken) for event in parser.close())
-        if generated.ended:
-            self.broken += rest
-        else:
-            self.cut_off += rest
+            self._count_broken(event)
+        for event in parser.close():
+            if generated.ended:
+                self._count_broken(event)
+            else:
+                self.cut_off += isinstance(event, Broken)
+
+    def _count_broken(self, event: Event) -> None:
+        if isinstance(event, Broken):
+            self.broken[event.reason] += 1
+
+    @property
+    def num_whole(self) -> int:
+        """Return how many there are that were not cut off."""
+        return self.parsed + self.broken.total()
 
     @property
     def share(self) -> float:
         """Return the share of whole reflections that parse; 0 where there is none."""
-        whole = self.parsed + self.broken
-        return self.parsed / whole if whole else 0.0
+        return self.parsed / self.num_whole if self.num_whole else 0.0
 
 
 class Generator:
