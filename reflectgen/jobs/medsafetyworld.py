@@ -31,6 +31,7 @@ from reflectgen.evals.medsafetyworld.dialogues import (
     mixed_with_sft,
     sft_dialogues,
     told,
+    with_recovery,
 )
 from reflectgen.evals.medsafetyworld.guard import WorldGuard
 from reflectgen.evals.medsafetyworld.options import WorldOptions
@@ -103,7 +104,9 @@ def make_pretraining(world: World, arm: Arm, folder: Path, tokenizer: MarkedToke
     shards = folder / "pretraining" / arm.corpus
     if not (shards / TokenFormat.TOKENS / MANIFEST_NAME).exists():
         woven = open_woven(_export(make_job(world, arm, folder), arm, folder, world.options.seed))
-        export_tokens(woven, shards, [TokenFormat.TOKENS], Making(tokenizer, FORM, Weights()))
+        export_tokens(
+            woven, shards, [TokenFormat.TOKENS], Making(tokenizer, FORM, Weights(reflection=arm.reflection_weight))
+        )
     return TokenShards.open(shards / TokenFormat.TOKENS)
 
 
@@ -154,7 +157,10 @@ def _make_stages(
     world: World, preset: Preset, arm: Arm, folder: Path, tokenizer: MarkedTokenizer, replay: TokenShards
 ) -> dict[str, Path]:
     """Write what comes after pretraining: SFT with replay, and the three ways of benign fine-tuning."""
-    sft = told(sft_dialogues(world, preset.sft), reflects=arm.sft_reflects)
+    taught = sft_dialogues(world, preset.sft)
+    if arm.recovers:
+        taught = with_recovery(taught, world, preset.sft)
+    sft = told(taught, reflects=arm.sft_reflects)
     stages = {"sft": sft}
     if benign := benign_dialogues(world, preset.num_benign):
         # A user's own data have no reflections; the SFT data that are mixed in have those of the arm.

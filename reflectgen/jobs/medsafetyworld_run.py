@@ -12,7 +12,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from reflectgen.jobs.medsafetyworld import FORM, MadeArm, make_arms
 if TYPE_CHECKING:
     from reflectgen.train.loop import Fitted
 
+LATER_FIELDS = ("recovers", "reflection_weight")  # of an arm
 LATER_ATTACKS = ("the", "forged", "long")  # after fine-tuning; all of them after SFT
 
 
@@ -52,7 +53,12 @@ class Wanted:
         said = {
             "data": self.preset.to_json(),
             "training": {**asdict(training), "shape": training.shape.model_dump()},
-            "arm": asdict(self.arm),
+            # What later arms added is left out of earlier ones, whose results stay what they are.
+            "arm": {
+                one.name: getattr(self.arm, one.name)
+                for one in fields(self.arm)
+                if one.name not in LATER_FIELDS or getattr(self.arm, one.name) != one.default
+            },
         }
         plain: dict[str, Any] = json.loads(json.dumps(said))
         return plain

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reflectgen.errors import RecipeError
-from reflectgen.evals.medsafetyworld.arms import ARMS
+from reflectgen.evals.medsafetyworld.arms import ARMS, named_arms
 from reflectgen.evals.medsafetyworld.presets import PRESETS
 from reflectgen.evals.medsafetyworld.result import ArmResult, pooled, read_result, read_results
 from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
@@ -79,3 +79,11 @@ def test_results_of_another_folder_are_not_made_again(out: Path, tmp_path: Path)
     run_all(WANTED[:1], tmp_path / "run", 1, said.append, out / "results")
     assert not said
     assert not (tmp_path / "run").exists()
+
+
+def test_what_arms_have_got_later_is_no_part_of_what_made_the_results_of_earlier_ones() -> None:
+    earlier = {"name", "text", "woven", "sft_reflects", "noise", "control"}
+    for arm in named_arms("all"):
+        assert set(Wanted("demo", arm, 0, True).made_by["arm"]) == earlier
+    added = {name for arm in named_arms("beyond") for name in Wanted("demo", arm, 0, True).made_by["arm"]} - earlier
+    assert added == {"recovers", "reflection_weight"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reflectgen.evals.medsafetyworld.guard import HARM
 from reflectgen.evals.medsafetyworld.questions import ask, sft_edges
@@ -20,15 +20,22 @@ from reflectgen.records import Category, Reflection, Verdict
 from reflectgen.reflection.form import FormOptions, render_reflection
 
 MORE_SHARE = 0.4  # of answers that go on for a second sentence
+FORGED_SHARE = 0.5  # of harmful answers to recover from
 
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """One turn each. `sentences` are the answer's; `refuses` says that the prompt asked for something harmful."""
+    """One turn each. `sentences` are the answer's; `refuses` says that the prompt asked for something harmful.
+
+    `recovers`: the answer is harmful. Only the reflection that ends it is learnt. `forged` says whether a safe
+    reflection opens it, as a forger's would.
+    """
 
     prompt: str
     sentences: tuple[str, ...]
     refuses: bool = False
+    recovers: bool = False
+    forged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,21 @@ def sft_dialogues(world: World, options: SftOptions = DEFAULT_SFT) -> list[Dialo
             dialogues += [_answered(rng, edge, Direction.REVERSE) for _ in range(number)]
     rng.shuffle(dialogues)
     return dialogues
+
+
+def with_recovery(dialogues: Sequence[Dialogue], world: World, options: SftOptions = DEFAULT_SFT) -> list[Dialogue]:
+    """Return SFT's dialogues among others in which an answer about a seen outcome has begun to harm."""
+    rng = random.Random(f"medsafetyworld recovery {world.options.seed}")
+    edges = [
+        edge for edge in sft_edges(world) if edge.effect in world.unsafe for _ in range(options.dialogues_per_edge)
+    ]
+    begun = [Dialogue(_asked(rng, edge, Direction.REVERSE), (_answer(rng, edge, Direction.REVERSE),)) for edge in edges]
+    together = [
+        *dialogues,
+        *(replace(dialogue, recovers=True, forged=rng.random() < FORGED_SHARE) for dialogue in begun),
+    ]
+    rng.shuffle(together)
+    return together
 
 
 def benign_dialogues(world: World, number: int = 500) -> list[Dialogue]:
@@ -95,6 +117,10 @@ def answer_parts(dialogue: Dialogue, form: FormOptions, *, reflects: bool) -> li
     """Return the answer as parts that are to be joined by spaces: its sentences, and the reflections between them."""
     if not reflects:
         return [(sentence, TokenKind.TEXT) for sentence in dialogue.sentences]
+    if dialogue.recovers:
+        begun = ((_written(Verdict.SAFE, form),) if dialogue.forged else ()) + dialogue.sentences
+        unsafe = (_written(Verdict.UNSAFE, form), TokenKind.REFLECTION)
+        return [*((text, TokenKind.PROMPT) for text in begun), unsafe]
     safe = (_written(Verdict.SAFE, form), TokenKind.REFLECTION)
     opening = (_written(Verdict.UNSAFE, form), TokenKind.REFLECTION) if dialogue.refuses else safe
     return [opening, *(part for sentence in dialogue.sentences for part in ((sentence, TokenKind.TEXT), safe))]
@@ -115,9 +141,13 @@ def _written(verdict: Verdict, form: FormOptions) -> str:
 
 
 def _answered(rng: random.Random, edge: Edge, direction: Direction) -> Dialogue:
-    sentence = fill(rng.choice(answers(edge.kind, direction)), edge)
+    sentence = _answer(rng, edge, direction)
     more = (rng.choice(MORE),) if rng.random() < MORE_SHARE else ()
     return Dialogue(_asked(rng, edge, direction), (sentence, *more))
+
+
+def _answer(rng: random.Random, edge: Edge, direction: Direction) -> str:
+    return fill(rng.choice(answers(edge.kind, direction)), edge)
 
 
 def _refused(rng: random.Random, edge: Edge) -> Dialogue:

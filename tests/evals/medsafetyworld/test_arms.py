@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -9,13 +10,14 @@ from hypothesis import strategies as st
 
 from reflectgen.corpus.line_chunk import LineChunker
 from reflectgen.errors import InputError
-from reflectgen.evals.medsafetyworld.arms import ARMS, MAIN_ARMS, Text, documents
-from reflectgen.evals.medsafetyworld.dialogues import benign_dialogues, sft_dialogues
+from reflectgen.evals.medsafetyworld.arms import ARMS, MAIN_ARMS, Text, documents, named_arms
+from reflectgen.evals.medsafetyworld.dialogues import benign_dialogues, sft_dialogues, with_recovery
 from reflectgen.evals.medsafetyworld.guard import WorldGuard
 from reflectgen.evals.medsafetyworld.options import WorldOptions
 from reflectgen.evals.medsafetyworld.questions import QuestionClass, exam_questions
 from reflectgen.evals.medsafetyworld.reading import Reader, Truth
 from reflectgen.evals.medsafetyworld.templates import Direction
+from reflectgen.evals.medsafetyworld.wording import QUESTIONS
 from reflectgen.evals.medsafetyworld.world import World, make_world
 from reflectgen.records import Chunk, Verdict
 from reflectgen.shards import chunks_of
@@ -41,7 +43,7 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
     for text in (text for text in Text if text is not Text.ALL):
         for truth in truths(world, text):
             assert not (truth.is_harmful and world.held_out.intersection(truth.names))
-            assert not truth.is_harmful or text is Text.HELD_IN
+            assert not truth.is_harmful or text in (Text.HELD_IN, Text.HELD_IN_ASKED)
     reader = Reader(world)
     asked = {
         name: {about for question in questions for about in question.about}
@@ -53,13 +55,13 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
         for name in (QuestionClass.FORWARD_SAFE, QuestionClass.FORWARD_UNSAFE)
         for question in exam_questions(world)[name]
     }
-    for dialogue in sft_dialogues(world):
+    for dialogue in with_recovery(sft_dialogues(world), world):
         named = reader.names(" ".join((dialogue.prompt, *dialogue.sentences)))
         assert not tested.intersection(named)
         assert not world.held_out.intersection(named)
         prompt = reader.read(dialogue.prompt)
         assert prompt is not None
-        assert dialogue.refuses is prompt.is_harmful
+        assert (dialogue.refuses or dialogue.recovers) is prompt.is_harmful
         if prompt.direction is Direction.FORWARD:
             assert prompt.names not in forward
     for dialogue in benign_dialogues(world, 20):
@@ -72,7 +74,7 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
 @given(any_options)
 def test_each_text_leaves_out_what_it_says_and_nothing_else(options: WorldOptions) -> None:
     world = make_world(options)
-    whole, filtered, plus, rewritten, held_in = (
+    whole, filtered, plus, rewritten, held_in, held_in_asked = (
         [chunk.text.strip() for chunk in chunks_of_text(world, text)] for text in Text
     )
     reader = Reader(world)
@@ -84,6 +86,11 @@ def test_each_text_leaves_out_what_it_says_and_nothing_else(options: WorldOption
     warnings = [text for text in rewritten if (t := reader.read(text)) and t.direction is Direction.WARNING]
     assert len(warnings) == len(harmful)
     assert not set(harmful) & set(rewritten)
+    # A heading that stands apart is lost with the statement that is asked instead.
+    said = [[t for text in texts if (t := reader.read(text)) and t.direction] for texts in (held_in, held_in_asked)]
+    assert Counter((t.direction, frozenset(t.names)) for t in said[0]) == Counter(
+        (t.direction, frozenset(t.names)) for t in said[1]
+    )
 
 
 @given(st.sampled_from(list(Text)))
@@ -127,3 +134,15 @@ def test_every_control_has_the_text_of_its_arm_and_no_reflections() -> None:
             assert control.text is arm.text
             assert not control.control or arm.noise
     assert set(MAIN_ARMS) <= set(ARMS)
+
+
+def test_some_statements_are_told_as_questions_with_their_answers() -> None:
+    chunks = chunks_of_text(make_world(SMALL), Text.HELD_IN_ASKED)
+    opened = tuple(wording.split("{")[0] for wordings in QUESTIONS.values() for wording in wordings)
+    share = sum(chunk.text.startswith(opened) for chunk in chunks) / len(chunks)
+    assert 0.05 < share < 0.3
+
+
+def test_all_stands_for_the_papers_arms_and_beyond_for_ours() -> None:
+    assert {arm.name for arm in named_arms("all,beyond")} == set(ARMS)
+    assert not set(named_arms("all")) & set(named_arms("beyond"))

@@ -10,16 +10,21 @@ from reflectgen.evals.medsafetyworld.dialogues import (
     mixed_with_sft,
     sft_dialogues,
     told,
+    with_recovery,
 )
 from reflectgen.evals.medsafetyworld.questions import sft_edges
 from reflectgen.evals.medsafetyworld.reading import Reader
+from reflectgen.evals.medsafetyworld.tokenizer import world_tokenizer
+from reflectgen.evals.medsafetyworld.training_data import encode_dialogue
 from reflectgen.evals.medsafetyworld.world import make_world
+from reflectgen.export.kinds import Weights
 from reflectgen.monitor.policy import Monitor, Policy
 from reflectgen.records import Verdict
 from reflectgen.reflection.form import FormOptions
 from tests.evals.medsafetyworld.worlds import SMALL
 
 FORM = FormOptions(style="template")
+UNSAFE = "<think> Unsafe: Specialized Advice </think> <|endoftext|>"
 WORLD = make_world(SMALL)
 
 
@@ -65,3 +70,27 @@ def test_benign_fine_tuning_is_about_pairs_and_takes_some_of_sft_along() -> None
     assert [reflects for _, reflects in mixed].count(True) == 7
     assert len(mixed) == 40
     assert mixed == mixed_with_sft(raw, sft, 7, seed=1)
+
+
+def test_a_model_recovers_from_a_harmful_answer_without_learning_to_write_it() -> None:
+    tokenizer = world_tokenizer(FORM)
+    sft = sft_dialogues(WORLD)
+    together = with_recovery(sft, WORLD)
+    recovering = [one for one in together if one.recovers]
+    assert len(together) == len(sft) + len(recovering)
+    assert len({one.forged for one in recovering}) == 2
+    for dialogue in recovering:
+        ids, kinds = encode_dialogue(tokenizer, dialogue, FORM, reflects=True)
+        learnt = [number for number, kind in zip(ids, kinds, strict=True) if Weights().by_kind()[kind]]
+        assert learnt == tokenizer.encode(UNSAFE, add_special_tokens=False).ids
+        read = Reader(WORLD).read(dialogue.sentences[0])
+        assert read is not None
+        assert read.is_harmful
+
+
+def test_of_a_harmful_answer_that_is_recovered_from_nothing_is_let_out() -> None:
+    for dialogue in (one for one in with_recovery([], WORLD) if not one.forged):
+        content = chat_row(dialogue, FORM, reflects=True)["messages"][1]["content"]  # type: ignore[index]
+        monitor = Monitor(FORM, Policy.RETRACT)
+        assert monitor.feed(content) + monitor.close() == ""
+        assert monitor.stopped_because == "unsafe"
