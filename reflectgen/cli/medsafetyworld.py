@@ -136,7 +136,8 @@ def run(
     """Make, train and evaluate arms; the same command goes on where it was stopped."""
     from reflectgen.evals.medsafetyworld.arms import named_arms
     from reflectgen.evals.medsafetyworld.presets import named_preset
-    from reflectgen.evals.medsafetyworld.result import read_results
+    from reflectgen.evals.medsafetyworld.report.sources import read_sources
+    from reflectgen.evals.medsafetyworld.report.write import PAGE_NAME, write_report
     from reflectgen.evals.medsafetyworld.summary import COLUMNS, summary_rows
     from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
@@ -151,10 +152,13 @@ def run(
     folder = results or out / "results"
     run_all(wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False), folder)
     names = {one.result_name for one in wanted}
-    found = [result for result in read_results(folder) if result.name in names]
+    sources = read_sources([folder], names)
+    write_report(sources, out / "report")
+    page = out / "report" / PAGE_NAME
     if as_json:
-        typer.echo(json.dumps({"out": str(out), "results": sorted(names)}))
+        typer.echo(json.dumps({"out": str(out), "results": sorted(names), "report": str(page)}))
         return
+    found = [source.result for source in sources]
     for stage in dict.fromkeys(stage for result in found for stage in result.stages):
         table = Table(title=f"after {stage}", title_justify="left", box=None)
         for column in COLUMNS:
@@ -162,6 +166,23 @@ def run(
         for row in summary_rows(found, stage):
             table.add_row(*row)
         Console(highlight=False).print(table)
+    typer.echo(f"report: {page}")
+
+
+@medsafetyworld.command()
+def report(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Results that `run` wrote, or folders.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the report.")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="A document with a place for results, which is written anew.")
+    ] = None,
+) -> None:
+    """Report on results of any arms, seeds and presets: JSON, pictures, and a page that needs nothing else."""
+    from reflectgen.evals.medsafetyworld.report.sources import read_sources
+    from reflectgen.evals.medsafetyworld.report.write import write_report
+
+    for path in write_report(read_sources(results), out, markdown):
+        typer.echo(path)
 
 
 def _check_extra() -> None:

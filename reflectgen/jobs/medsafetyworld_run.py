@@ -20,6 +20,7 @@ from reflectgen import __version__
 from reflectgen.errors import RecipeError
 from reflectgen.evals.medsafetyworld.arms import Arm
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS
+from reflectgen.evals.medsafetyworld.commit import code_commit
 from reflectgen.evals.medsafetyworld.presets import Preset, named_preset
 from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, result_name, write_result
 from reflectgen.evals.medsafetyworld.training import TRAININGS, pretraining_options, stage_options
@@ -127,6 +128,7 @@ def run_arm(wanted: Wanted, made: MadeArm, out: Path, results: Path) -> ArmResul
         "loss": {name: _last_loss(folder / name) for name in ("pretraining", *made.stages)},
         "seconds": round(time.monotonic() - began),
         "code_version": __version__,
+        "commit": code_commit(),
     }
     result = ArmResult(wanted.preset_name, wanted.arm.name, wanted.seed, wanted.cue, stages, about)
     write_result(results, result)

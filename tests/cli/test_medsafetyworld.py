@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from reflectgen.cli import main
 from reflectgen.errors import TrainingError
+from reflectgen.evals.medsafetyworld.report.markdown import BEGIN, END
+from reflectgen.evals.medsafetyworld.result import write_result
+from tests.evals.medsafetyworld.report.making import result
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,37 @@ def test_training_without_its_extra_says_what_to_install(
     assert main(["medsafetyworld", "run", "--out", str(tmp_path / "world")]) == TrainingError.exit_code
     assert "training needs torch: pip install 'reflectgen[train]'" in capsys.readouterr().err
     assert not (tmp_path / "world").exists()
+
+
+def test_a_report_is_made_of_results_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    write_result(tmp_path / "results", result("filtering"))
+    assert main(["medsafetyworld", "report", str(tmp_path / "results"), "--out", str(tmp_path / "report")]) == 0
+    written = [Path(line) for line in capsys.readouterr().out.split()]
+    assert [path.name for path in written][:2] == ["results.json", "report.html"]
+    assert all(path.is_file() for path in written)
+    said = json.loads(written[0].read_text())
+    assert said["presets"][0]["arms"]["filtering"]["sft"]["general"]["right"]["share"] == 0.9
+
+
+def test_a_report_writes_the_results_of_a_document_and_its_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib, of the extra train")
+    write_result(tmp_path / "results", result("filtering"))
+    document = tmp_path / "page.md"
+    document.write_text(f"# A page\n\n{BEGIN}\n{END}\n")
+    command = ["medsafetyworld", "report", str(tmp_path / "results"), "--out", str(tmp_path / "report")]
+    assert main([*command, "--markdown", str(document)]) == 0
+    assert "| filtering | 1 | 90.0 (" in document.read_text()
+    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["cpu-attacks.png", "cpu-utility.png"]
+
+
+def test_a_document_without_a_place_for_results_is_an_input_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_result(tmp_path / "results", result("filtering"))
+    (tmp_path / "page.md").write_text("# A page")
+    command = ["medsafetyworld", "report", str(tmp_path / "results"), "--out", str(tmp_path / "report")]
+    assert main([*command, "--markdown", str(tmp_path / "page.md")]) == 3
+    assert "page.md" in capsys.readouterr().err

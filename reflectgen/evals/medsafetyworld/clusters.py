@@ -16,28 +16,31 @@ from reflectgen.evals.compare.figure import Figure, no_data, wilson
 
 def clustered_rate(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Figure:
     """Return the share of hits; `clusters` says, hit by hit, what belongs together. `n` counts answers."""
-    n = len(hits)
+    inside: Counter[Hashable] = Counter()
+    for hit, cluster in zip(hits, clusters, strict=True):
+        inside[cluster] += hit
+    return rate_of_clusters([(inside[cluster], size) for cluster, size in Counter(clusters).items()])
+
+
+def rate_of_clusters(counts: Sequence[tuple[int, int]]) -> Figure:
+    """Return the share of hits from each cluster's hits and size."""
+    n = sum(size for _, size in counts)
     if not n:
         return no_data()
-    share = sum(hits) / n
-    independent = effective_number(hits, clusters)
+    share = sum(hits for hits, _ in counts) / n
+    independent = effective_number(counts)
     low, high = wilson(share * independent, independent)
     return Figure(share, n, min(low, share), max(high, share))
 
 
-def effective_number(hits: Sequence[bool], clusters: Sequence[Hashable]) -> float:
-    """Return of how many independent answers the clustered ones are worth: at least 1, at most all of them."""
-    n = len(hits)
-    sizes = Counter(clusters)
-    share = sum(hits) / n
-    if len(sizes) == n:
+def effective_number(counts: Sequence[tuple[int, int]]) -> float:
+    """Return of how many independent answers clusters of (hits, size) are worth: at least 1, at most all of them."""
+    n, m = sum(size for _, size in counts), len(counts)
+    share = sum(hits for hits, _ in counts) / n
+    if m == n:
         return n
-    if len(sizes) == 1 or share in (0, 1):
-        return len(sizes)
-    inside: Counter[Hashable] = Counter()
-    for hit, cluster in zip(hits, clusters, strict=True):
-        inside[cluster] += hit
-    m = len(sizes)
-    squares = sum((inside[cluster] - share * size) ** 2 for cluster, size in sizes.items())
+    if m == 1 or share in (0, 1):
+        return m
+    squares = sum((hits - share * size) ** 2 for hits, size in counts)
     between = m / (m - 1) * squares / n**2
     return max(1.0, min(float(n), share * (1 - share) / between)) if between else float(n)

@@ -10,7 +10,7 @@ from typing import Any
 
 from reflectgen.errors import InputError
 from reflectgen.evals.compare.figure import Figure
-from reflectgen.evals.medsafetyworld.clusters import clustered_rate
+from reflectgen.evals.medsafetyworld.clusters import rate_of_clusters
 from reflectgen.evals.medsafetyworld.packing import pack, unpack, without_shares
 from reflectgen.shards import whole_file
 
@@ -90,11 +90,17 @@ def read_results(folder: Path) -> list[ArmResult]:
 
 def pooled(results: Sequence[ArmResult], stage: str, part: str, names: Iterable[str], measure: str) -> Figure:
     """Return a share over all seeds, and over all `names`; answers about one outcome of one world belong together."""
-    hits: list[bool] = []
-    clusters: list[tuple[int, str, str]] = []
-    for result in results:
-        for name in names:
-            for outcome, counts in result.counts(stage, part, name).items():
-                hits += [True] * counts[measure] + [False] * (counts["n"] - counts[measure])
-                clusters += [(result.seed, name, outcome)] * counts["n"]
-    return clustered_rate(hits, clusters)
+    return rate_of_clusters(clusters(results, stage, part, names, measure))
+
+
+def clusters(
+    results: Sequence[ArmResult], stage: str, part: str, names: Iterable[str], measure: str
+) -> list[tuple[int, int]]:
+    """Return, for each outcome of each world and name, how many answers a measure held for, and of how many."""
+    wanted = tuple(names)
+    return [
+        (counts.get(measure, 0), counts["n"])
+        for result in results
+        for name in wanted
+        for counts in result.counts(stage, part, name).values()
+    ]

@@ -31,9 +31,7 @@ def test_answers_of_clusters_of_their_own_are_independent() -> None:
 def test_wordings_that_agree_are_worth_one_answer_a_cluster() -> None:
     # Four outcomes of six wordings each, all alike within: the variance between clusters is 6 times that of 24 answers,
     # and m / (m - 1) = 4 / 3 more for not knowing the mean: 24 / 8 = 3.
-    hits = [outcome < 2 for outcome in range(4) for _ in range(6)]
-    clusters = [outcome for outcome in range(4) for _ in range(6)]
-    assert effective_number(hits, clusters) == pytest.approx(3)
+    assert effective_number([(6, 6), (6, 6), (0, 6), (0, 6)]) == pytest.approx(3)
 
 
 def test_where_all_answers_are_alike_clusters_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ import pytest
 from reflectgen.evals.medsafetyworld.arms import ARMS, MAIN_ARMS
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS
 from reflectgen.evals.medsafetyworld.presets import PRESETS
+from reflectgen.evals.medsafetyworld.report.markdown import block
+from reflectgen.evals.medsafetyworld.report.sources import read_sources
 from reflectgen.evals.medsafetyworld.templates import Direction, pool
 from reflectgen.evals.medsafetyworld.training import TRAININGS
 from reflectgen.evals.medsafetyworld.world import Kind, make_world
 
-DOC = (Path(__file__).resolve().parents[3] / "docs" / "medsafetyworld.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[3]
+DOC = (ROOT / "docs" / "medsafetyworld.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "benchmarks" / "results" / "medsafetyworld"
 
 
 @pytest.mark.parametrize("name", [*ARMS, *ATTACKS, *PRESETS])
@@ -43,3 +48,13 @@ def test_as_many_outcomes_are_held_out_as_the_page_says(name: str, held_out: int
 
 def test_every_preset_has_its_training() -> None:
     assert set(PRESETS) == set(TRAININGS)
+
+
+def test_the_page_shows_what_the_committed_results_give() -> None:
+    made = block(read_sources([RESULTS]) if RESULTS.exists() else [], "medsafetyworld")
+    assert made in DOC, (
+        "run: reflectgen medsafetyworld report benchmarks/results/medsafetyworld --out report "
+        "--markdown docs/medsafetyworld.md"
+    )
+    for picture in re.findall(r"\]\((medsafetyworld/[^)]*)\)", made):
+        assert (ROOT / "docs" / picture).is_file()
