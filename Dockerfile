@@ -12,7 +12,7 @@ WORKDIR /source
 # The dependencies first: a change of our code then leaves this layer, the slow one, as it is.
 COPY pyproject.toml constraints.txt ./
 COPY scripts/dependencies.py scripts/
-RUN python scripts/dependencies.py service >requirements.txt \
+RUN python scripts/dependencies.py service otel >requirements.txt \
  && /opt/reflectgen/bin/pip install --quiet -c constraints.txt -r requirements.txt hatchling
 COPY README.md LICENSE ./
 COPY reflectgen reflectgen

@@ -15,6 +15,7 @@ from reflectgen.errors import ReflectgenError
 from reflectgen.jobs.broker import RECONCILE, TASK_NAMES, celery_settings
 from reflectgen.logs import set_up_logs
 from reflectgen.settings import read_service_settings
+from reflectgen.traces import end_traces, start_traces
 from workers import liveness, process
 
 log = logging.getLogger(__name__)
@@ -65,11 +66,13 @@ def _log_as_json(**_kw: Any) -> None:
 @signals.worker_process_init.connect
 def _begin(**_kw: Any) -> None:
     process.forget()
+    start_traces("reflectgen-worker")
 
 
 @signals.worker_process_shutdown.connect
 def _end(**_kw: Any) -> None:
     process.close()
+    end_traces()
 
 
 @signals.worker_shutting_down.connect

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reflectgen.api import problems
 from reflectgen.api.metrics import Metrics
+from reflectgen.traces import Traced, span
 
 MAX_WAITING = (
     100  # requests that wait for a thread; whoever comes then is told to come again, and costs next to nothing
@@ -61,7 +62,10 @@ class Surround:
                 headers["X-Request-Id"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            span("request", request_id=request_id) as traced,
+        ):
             try:
                 if not self._is_known(Headers(scope=scope).get("host", "")):
                     refusal = problems.response(400, "this host name is not served here")
@@ -73,7 +77,7 @@ class Surround:
                 else:
                     await self._app(scope, receive, send_on)
             finally:
-                self._note(scope, status, answered_after or time.perf_counter() - began, state.get("key_id"))
+                self._note(scope, status, answered_after or time.perf_counter() - began, state.get("key_id"), traced)
 
     def _is_known(self, host: str) -> bool:
         found = _HOST.fullmatch(host)
@@ -84,9 +88,17 @@ class Surround:
             known in ("*", name) or (known.startswith("*.") and name.endswith(known[1:])) for known in self._hosts
         )
 
-    def _note(self, scope: Scope, status: int, seconds: float, key_id: str | None) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, key_id: str | None, traced: Traced) -> None:
         route = getattr(scope.get("route"), "path", "none")
-        self._metrics.answered(scope["method"] if route != "none" else "any", route, status, seconds)
+        method = scope["method"] if route != "none" else "any"
+        self._metrics.answered(method, route, status, seconds)
+        traced.update_name(f"{method} {route}")
+        for name, value in (
+            ("http.request.method", method),
+            ("http.route", route),
+            ("http.response.status_code", status),
+        ):
+            traced.set_attribute(name, value)
         _log.info(
             "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), key=key_id
         )

@@ -24,10 +24,12 @@ def api(
         raise RecipeError(f"the service needs {error.name}: pip install 'reflectgen[service]'") from error
     from reflectgen.jobs.inline import queue_of
     from reflectgen.store import Store
+    from reflectgen.traces import start_traces
 
     settings = read_service_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
     set_up_logs()
+    start_traces("reflectgen-api")
     with Store.at(settings.database.get_secret_value()) as store, queue_of(settings, store) as queue:
         app = create_app(settings, store, queue)
         # Readers of event streams must not keep a process that is told to go.

@@ -20,6 +20,7 @@ from reflectgen.store import Store, exports, jobs, tasks
 from reflectgen.store.jobs import Job
 from reflectgen.store.tables import corpus
 from reflectgen.store.tasks import Doorbell
+from reflectgen.traces import trace_job
 
 Status = Literal["validating", "in_progress", "finalizing", "completed", "paused", "cancelling", "cancelled", "failed"]
 
@@ -52,6 +53,7 @@ def add_job(connection: Connection, registry: Registry, request: JobRequest, *, 
     public_id = "job_" + secrets.token_hex(12)
     job_id = jobs.submit(connection, public_id, key_id, kept.model_dump(mode="json"), __version__)
     note(connection, job_id, "submitted", corpus=request.corpus)
+    trace_job(public_id)
     return public_id, tasks.add(connection, job_id, "plan", 0)
 
 

@@ -38,6 +38,7 @@ from reflectgen.logs import about, bind_contextvars
 from reflectgen.store import Store, exports, jobs, tasks
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim, Doorbell
+from reflectgen.traces import span
 
 OUTAGE_WAIT_SECONDS = 15.0  # before a task is tried again whose teacher, database or disk was away
 CRASH_WAIT_SECONDS = 2.0
@@ -102,9 +103,11 @@ class Worker:
                 with self._store.read() as connection:
                     job = jobs.get(connection, claim.job_id)
                 if job is not None:
-                    bind_contextvars(job=job.public_id)
-                    work = asyncio.ensure_future(self._work(job, claim, leases, stop))
-                    await work
+                    name = str(job.public_id)
+                    bind_contextvars(job=name)
+                    with span(claim.kind, job=name, task=task_id, shard=claim.number, attempt=claim.token):
+                        work = asyncio.ensure_future(self._work(job, claim, leases, stop))
+                        await work
                 self._give_back(leases, "")
             except asyncio.CancelledError:
                 log.warning("task %s: given up, calls in flight took longer than %g s", task_id, FINISH_SECONDS)

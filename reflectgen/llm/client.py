@@ -19,6 +19,7 @@ from reflectgen.llm.load import ServerLoad
 from reflectgen.llm.refusals import MISSING
 from reflectgen.llm.server import Server
 from reflectgen.llm.wire import CHATS, MAX_REPLY_BYTES, Wire
+from reflectgen.traces import span
 
 CACHE_SALT = re.compile(r"[^@/\\\x00]{1,128}")  # what vLLM takes
 NO_BATCH = (400, 413, 422, 501, *MISSING)  # answers after which each row is asked by itself
@@ -133,7 +134,9 @@ class OpenAIClient:
         self._is_adapted = self._server.is_found
 
     async def _ask_one(self, parameters: Parameters, request: CompletionRequest) -> Completion:
-        answer = await self._server.ask("POST", self._root + CHATS, parameters.body(request.messages))
+        with span("chat", rows=1) as traced:
+            answer = await self._server.ask("POST", self._root + CHATS, parameters.body(request.messages))
+            traced.set_attribute("http.response.status_code", answer.status)
         if answer.status in MISSING:
             raise await self._server.what_is_missing(answer, request.model)
         if answer.status != 200:
@@ -145,7 +148,9 @@ class OpenAIClient:
 
     async def _ask_batch(self, parameters: Parameters, rows: list[Messages]) -> list[Completion | None] | None:
         max_bytes = MAX_REPLY_BYTES * len(rows)
-        answer = await self._server.ask("POST", self._root + BATCH, parameters.body(rows), max_bytes)
+        with span("chat", rows=len(rows)) as traced:
+            answer = await self._server.ask("POST", self._root + BATCH, parameters.body(rows), max_bytes)
+            traced.set_attribute("http.response.status_code", answer.status)
         if answer.status in NO_BATCH:
             return None
         if answer.status != 200:
