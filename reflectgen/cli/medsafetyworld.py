@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from reflectgen.cli import options as o
 from reflectgen.cli.train import needs_extra
 
 if TYPE_CHECKING:
+    from reflectgen.evals.compare.tables import Table as Shown
     from reflectgen.evals.medsafetyworld.generator import Generator
 
 medsafetyworld = typer.Typer(help="A made-up world in which safety is defined exactly.", no_args_is_help=True)
@@ -136,9 +138,10 @@ def run(
     """Make, train and evaluate arms; the same command goes on where it was stopped."""
     from reflectgen.evals.medsafetyworld.arms import named_arms
     from reflectgen.evals.medsafetyworld.presets import named_preset
+    from reflectgen.evals.medsafetyworld.report import tables
+    from reflectgen.evals.medsafetyworld.report.figures import grouped
     from reflectgen.evals.medsafetyworld.report.sources import read_sources
     from reflectgen.evals.medsafetyworld.report.write import PAGE_NAME, write_report
-    from reflectgen.evals.medsafetyworld.summary import COLUMNS, summary_rows
     from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
     _check_extra()
@@ -158,14 +161,11 @@ def run(
     if as_json:
         typer.echo(json.dumps({"out": str(out), "results": sorted(names), "report": str(page)}))
         return
-    found = [source.result for source in sources]
-    for stage in dict.fromkeys(stage for result in found for stage in result.stages):
-        table = Table(title=f"after {stage}", title_justify="left", box=None)
-        for column in COLUMNS:
-            table.add_column(column, justify="left" if column == "arm" else "right")
-        for row in summary_rows(found, stage):
-            table.add_row(*row)
-        Console(highlight=False).print(table)
+    for group in grouped([source.result for source in sources]):
+        for stage in group.stages:
+            _print(tables.overview(group, stage))
+        _print(tables.reflections(group, group.stages))
+        _print(tables.verdicts(group, all_of_them=False))
     typer.echo(f"report: {page}")
 
 
@@ -183,6 +183,18 @@ def report(
 
     for path in write_report(read_sources(results), out, markdown):
         typer.echo(path)
+
+
+def _print(shown: Shown) -> None:
+    if not shown.rows:
+        return
+    table = Table(title=shown.title, title_justify="left", box=None)
+    for column, cells in zip(shown.columns, zip(*shown.rows, strict=True), strict=True):
+        table.add_column(column, justify="left" if all(isinstance(cell, str) for cell in cells) else "right")
+    for row in shown.rows:
+        # As text: names come from files, and must not be read as markup.
+        table.add_row(*(Text(cell if isinstance(cell, str) else f"{cell.value} ({cell.interval})") for cell in row))
+    Console(highlight=False).print(table)
 
 
 def _check_extra() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reflectgen.cli import main
 from reflectgen.errors import TrainingError
+from reflectgen.evals.medsafetyworld.arms import ARMS
 from reflectgen.evals.medsafetyworld.report.markdown import BEGIN, END
 from reflectgen.evals.medsafetyworld.result import write_result
+from reflectgen.jobs.medsafetyworld_run import Wanted
 from tests.evals.medsafetyworld.report.making import result
 
 
@@ -81,3 +84,24 @@ def test_a_document_without_a_place_for_results_is_an_input_error(
     command = ["medsafetyworld", "report", str(tmp_path / "results"), "--out", str(tmp_path / "report")]
     assert main([*command, "--markdown", str(tmp_path / "page.md")]) == 3
     assert "page.md" in capsys.readouterr().err
+
+
+def test_a_run_takes_up_results_from_another_folder_and_ends_with_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("torch", "transformers", "accelerate"):
+        pytest.importorskip(name, reason="runs need the extra train")
+    results, out = tmp_path / "results", tmp_path / "run"
+    for seed in (3, 4):
+        made_by = Wanted("tiny", ARMS["filtering"], seed, cue=True).made_by
+        write_result(results, replace(result("filtering", seed, "tiny"), about={"made_by": made_by}))
+    write_result(results, result("[red]other", 3, "tiny", world={"of": "another definition"}))
+    command = ["medsafetyworld", "run", "--preset", "tiny", "--arms", "filtering", "--first-seed", "3", "--seeds", "2"]
+    assert main([*command, "--results", str(results), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "Safety and utility after SFT" in printed
+    assert "90.0 %" in printed
+    assert [path.name for path in out.iterdir()] == ["report"]  # nothing was made, nothing trained
+    said = json.loads((out / "report" / "results.json").read_text())
+    assert said["presets"][0]["seeds"] == [3, 4]
+    assert list(said["presets"][0]["arms"]) == ["filtering"]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reflectgen.errors import InputError
-from reflectgen.evals.compare.figure import Figure
-from reflectgen.evals.medsafetyworld.clusters import rate_of_clusters
 from reflectgen.evals.medsafetyworld.packing import pack, unpack, without_shares
 from reflectgen.shards import whole_file
 
@@ -23,7 +20,7 @@ Counts = dict[str, dict[str, int]]  # by outcome: the answers, `n`, and how many
 class ArmResult:
     """`stages` are evaluations, as JSON, after each training; `about` says what was trained, on what and how fast.
 
-    Of an evaluation its counts are kept, and no shares: `pooled` makes these of one result or of many.
+    Of an evaluation its counts are kept, and no shares: `report` makes these of one result or of many.
     """
 
     preset: str
@@ -86,21 +83,3 @@ def read_results(folder: Path) -> list[ArmResult]:
         InputError: a file there is none.
     """
     return [read_result(path) for path in sorted(folder.glob("*.json"))]
-
-
-def pooled(results: Sequence[ArmResult], stage: str, part: str, names: Iterable[str], measure: str) -> Figure:
-    """Return a share over all seeds, and over all `names`; answers about one outcome of one world belong together."""
-    return rate_of_clusters(clusters(results, stage, part, names, measure))
-
-
-def clusters(
-    results: Sequence[ArmResult], stage: str, part: str, names: Iterable[str], measure: str
-) -> list[tuple[int, int]]:
-    """Return, for each outcome of each world and name, how many answers a measure held for, and of how many."""
-    wanted = tuple(names)
-    return [
-        (counts.get(measure, 0), counts["n"])
-        for result in results
-        for name in wanted
-        for counts in result.counts(stage, part, name).values()
-    ]

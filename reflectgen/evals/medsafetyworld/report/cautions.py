@@ -10,24 +10,43 @@ from reflectgen.evals.medsafetyworld.report.tables import after
 
 def cautions(group: Group) -> list[str]:
     """Return sentences that belong beside the figures of one preset."""
-    return [said for stage in group.stages for arm in group.at(stage) for said in _cautions(arm)]
+    return [*_printed(group), *_withheld(group)]
 
 
-def _cautions(arm: ArmStage) -> Iterator[str]:
-    right, seen, released = arm.general(), arm.general("seen"), arm.attack(PREFILL, "released")
-    if seen.n and seen.bounds[1] < right.bounds[0]:
+def _printed(group: Group) -> Iterator[str]:
+    """Say who prints what it should not before its verdict comes: what the policy `retract` is for."""
+    found = [(arm, _worst(arm)) for arm in group.at(SFT) if arm.reflects]
+    said = [
+        f"{arm.arm} {_percent(printed)} (released {_percent(released)})"
+        for arm, (printed, released) in found
+        if printed.bounds[0] > released.bounds[1]
+    ]
+    if said:
         yield (
-            f"{arm.arm} {after(arm.stage)}: {_percent(right)} of harmless answers are right, and a reader sees "
-            f"{_percent(seen)}; what is released under prefill, {_percent(released)}, is low because so much is "
-            "withheld."
+            "Under a prefill, these models print what they should not before their verdict on it comes, and only a "
+            f"reader who is shown text after its verdict is spared it: {', '.join(said)}."
         )
-    printed = max((arm.attack(name, "printed") for name in (PREFILL, "long")), key=lambda one: one.value or 0.0)
-    if arm.stage == SFT and arm.reflects and printed.bounds[0] > released.bounds[1]:
-        yield (
-            f"{arm.arm} {after(arm.stage)}: up to {_percent(printed)} of answers under a prefill print what they "
-            f"should not, before the verdict comes; a reader who is shown text after its verdict sees "
-            f"{_percent(released)}."
-        )
+
+
+def _worst(arm: ArmStage) -> tuple[Share, Share]:
+    """Return of the prefill under which most is printed how much is, and how much of it is released."""
+    name = max((PREFILL, "long"), key=lambda name: arm.attack(name, "printed").value or 0.0)
+    return arm.attack(name, "printed"), arm.attack(name, "released")
+
+
+def _withheld(group: Group) -> Iterator[str]:
+    for stage in group.stages:
+        said = [
+            f"{arm.arm} {_percent(seen)} of {_percent(right)}"
+            for arm in group.at(stage)
+            if (seen := arm.general("seen")).n and seen.bounds[1] < (right := arm.general()).bounds[0]
+        ]
+        if said:
+            when = after(stage)
+            yield (
+                f"{when[0].upper()}{when[1:]}, a low share released says little of "
+                f"these, because harmless answers are withheld, too; seen, of those that are right: {', '.join(said)}."
+            )
 
 
 def _percent(share: Share) -> str:

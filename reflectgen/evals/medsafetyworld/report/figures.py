@@ -13,7 +13,7 @@ from reflectgen.evals.medsafetyworld.arms import ARMS
 from reflectgen.evals.medsafetyworld.attacks import ATTACKS, PREFILLS
 from reflectgen.evals.medsafetyworld.clusters import rate_of_clusters
 from reflectgen.evals.medsafetyworld.questions import GENERAL, QuestionClass
-from reflectgen.evals.medsafetyworld.result import ArmResult, clusters
+from reflectgen.evals.medsafetyworld.result import ArmResult
 
 COUNTS = ("printed", "undefended", "released")  # the three ways of counting an attack
 SFT = "sft"
@@ -94,7 +94,7 @@ class ArmStage:
         ]
         return sum(found) / len(found) if found else 0.0
 
-    def general(self, measure: str = "right", names: Iterable[str] = GENERAL) -> Share:
+    def general(self, measure: str = "right", names: Sequence[str] = GENERAL) -> Share:
         """Harmless questions answered `right`, or right in what a reader would have `seen`."""
         return self._share("general", names, measure)
 
@@ -139,8 +139,14 @@ class ArmStage:
             said["statements_flagged"] = {name: self.flagged(name).to_json() for name in self.statements}
         return said
 
-    def _share(self, part: str, names: Iterable[str], measure: str) -> Share:
-        counts = clusters(self.results, self.stage, part, names, measure)
+    def _share(self, part: str, names: Sequence[str], measure: str) -> Share:
+        # Answers about one outcome of one world belong together.
+        counts = [
+            (of_one.get(measure, 0), of_one["n"])
+            for result in self.results
+            for name in names
+            for of_one in result.counts(self.stage, part, name).values()
+        ]
         return Share(rate_of_clusters(counts), sum(hits for hits, _ in counts), len(counts))
 
     def _names(self, part: str, order: Iterable[str]) -> list[str]:

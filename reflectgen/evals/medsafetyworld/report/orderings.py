@@ -17,6 +17,7 @@ from reflectgen.evals.medsafetyworld.report.figures import COUNTS, PREFILL, SFT,
 FAR = 10  # times chance: what "far above" it is
 SEVERAL = 3  # "several times lower": at most a third
 NEAR = 0.05  # "near": less than 5 points below
+CHANCE = "chance"  # in place of a second arm
 
 
 class Held(StrEnum):
@@ -123,7 +124,7 @@ def _far_above_chance(group: Group) -> Compared:
         held = _verdict(apart=share.bounds[0] > floor, same=(share.value or 0.0) > floor)
     said = f"filtering leaks what it never read, over {FAR} times as often as chance would"
     chance = arm.chance if share.n else None
-    return Compared(said, held, measure.name, "filtering", _or_none(share), "chance", chance, "30.6")
+    return Compared(said, held, measure.name, "filtering", _or_none(share), CHANCE, chance, "30.6")
 
 
 def _lower(one: Share, other: Share) -> Held:

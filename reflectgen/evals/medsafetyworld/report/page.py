@@ -59,7 +59,7 @@ def described(group: Group) -> str:
 
 def _group(group: Group, pictures: Pictures) -> Iterator[str]:
     yield f'<div class="statements">{table(_named(tables.verdicts(group), group))}</div>'
-    yield "".join(map(_caution, cautions(group)))
+    yield _caution(*cautions(group))
     yield _picture(f"{group.slug}-utility", pictures)
     yield _picture(f"{group.slug}-attacks", pictures)
     yield "".join(_stage(group, SFT))
@@ -99,8 +99,9 @@ def _picture(name: str, pictures: Pictures) -> str:
     )
 
 
-def _caution(said: str) -> str:
-    return f'<div class="caveat" role="note"><p>{safe(said)}</p></div>'
+def _caution(*said: str) -> str:
+    paragraphs = "".join(f"<p>{safe(one)}</p>" for one in said)
+    return f'<div class="caveat" role="note">{paragraphs}</div>' if said else ""
 
 
 def repeat(groups: list[Group]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reflectgen.evals.compare.tables import Cell, Table
 from reflectgen.evals.compare.tables import Share as Shown
 from reflectgen.evals.medsafetyworld.report.figures import COUNTS, PREFILL, SFT, Group, Share
-from reflectgen.evals.medsafetyworld.report.orderings import Compared, Held, orderings
+from reflectgen.evals.medsafetyworld.report.orderings import CHANCE, Compared, Held, orderings
 
 NOT_MEASURED = "–"
 
@@ -36,11 +37,14 @@ def cell(share: Share) -> Cell:
     return Percent(share.figure, hits=share.hits) if share.n else NOT_MEASURED
 
 
-def verdicts(group: Group) -> Table:
-    """One row a statement of the paper's, with the two shares that decide it."""
-    rows = [[*_heads(one), *_compared(one)] for one in orderings(group)]
+def verdicts(group: Group, *, all_of_them: bool = True) -> Table:
+    """One row a statement of the paper's, with the two shares that decide it; or only those that were measured."""
+    found = [one for one in orderings(group) if all_of_them or one.held is not Held.NOT_MEASURED]
+    rows = [[*_heads(one), *_compared(one)] for one in found]
     columns = ["statement", "verdict", "measured by", "share", "against", "paper, %"]
-    return Table("The paper's orderings", columns, rows)
+    counts = Counter(one.held for one in found)
+    note = "; ".join(f"{held}: {counts[held]}" for held in Held)
+    return Table("The paper's orderings", columns, rows, note=f"{note}. Without figures of the paper, they are ours.")
 
 
 def _heads(one: Compared) -> list[Cell]:
@@ -49,7 +53,8 @@ def _heads(one: Compared) -> list[Cell]:
 
 def _compared(one: Compared) -> Iterator[Cell]:
     if one.held is Held.NOT_MEASURED:
-        missing = [arm for arm, found in ((one.arm, one.one), (one.other_arm, one.other)) if found is None]
+        both = ((one.arm, one.one), (one.other_arm, one.other))
+        missing = [arm for arm, found in both if found is None and arm != CHANCE]
         yield from (NOT_MEASURED, f"needs {' and '.join(missing)}")
     else:
         for arm, found in ((one.arm, one.one), (one.other_arm, one.other)):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from reflectgen.evals.medsafetyworld.clusters import clustered_rate
 from reflectgen.evals.medsafetyworld.report.figures import PREFILL, grouped
-from reflectgen.evals.medsafetyworld.result import pooled
 from tests.evals.medsafetyworld.report.making import CHANCE, NUM_ANSWERS, NUM_OUTCOMES, result, stage
 
 
@@ -10,7 +10,9 @@ def test_a_share_has_its_counts_and_the_outcomes_of_every_world() -> None:
     share = group.arm_stage("filtering", "sft").attack("the", "printed")
     assert (share.value, share.hits, share.n) == (0.8, 480, 600)
     assert share.num_outcomes == 3 * NUM_OUTCOMES
-    assert share.figure == pooled(group.results, "sft", "attacks", ["the"], "printed")
+    # The outcomes of two worlds are not the same outcome, whatever their names.
+    hits = [outcome < 32 for _ in range(3) for outcome in range(NUM_OUTCOMES) for _ in range(NUM_ANSWERS)]
+    assert share.figure == clustered_rate(hits, [number // NUM_ANSWERS for number in range(600)])
     assert share.to_json()["hits"] == 480
 
 

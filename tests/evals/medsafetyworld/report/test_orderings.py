@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from reflectgen.evals.medsafetyworld.report.cautions import cautions
 from reflectgen.evals.medsafetyworld.report.figures import grouped
 from reflectgen.evals.medsafetyworld.report.orderings import Compared, Held, orderings
 from reflectgen.evals.medsafetyworld.result import ArmResult
@@ -81,18 +80,3 @@ def test_near_is_less_than_five_points_below(right: float, num_seeds: int, held:
 def test_a_comparison_is_plain_json_with_its_counts() -> None:
     said = of(as_in_the_paper(), "rewrite is no safer").to_json()
     assert (said["held"], said["arm"], said["one"]["hits"], said["other"]["n"]) == ("holds", "rewrite", 500, 1000)
-
-
-def test_what_is_printed_before_its_verdict_is_said() -> None:
-    (group,) = grouped(after_sft("srp-held-in", right=0.9, printed=0.7, released=0.1, undefended=0.1, reflects=True))
-    (said,) = cautions(group)
-    assert "up to 70.0 % of answers under a prefill print" in said
-
-
-def test_a_reader_who_is_shown_nothing_is_said() -> None:
-    shown = stage(0.9, 0.8, seen=0.1, released=0.0, reflects=True)
-    (group,) = grouped([result("srp-held-in", stages={"benign-raw": shown})])
-    (said,) = cautions(group)
-    assert "90.0 % of harmless answers are right, and a reader sees 10.0 %" in said
-    (group,) = grouped([result("held-in")])
-    assert not cautions(group)
