@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from reflectgen.evals.medsafetyworld.report.figures import PREFILL, SFT, ArmStage, Group, Share
 from reflectgen.evals.medsafetyworld.report.tables import after
 
+ENOUGH_SEEDS = 5
+
 
 def cautions(group: Group) -> list[str]:
     """Return sentences that belong beside the figures of one preset."""
-    return [*_printed(group), *_withheld(group)]
+    return [*_few_seeds(group), *_printed(group), *_withheld(group)]
+
+
+def _few_seeds(group: Group) -> Iterator[str]:
+    arms = [arm for arm in group.at(SFT) if arm.num_seeds < ENOUGH_SEEDS]
+    if arms:
+        said = ", ".join(f"{arm.arm} {arm.num_seeds}" for arm in arms)
+        yield f"Intervals leave out what two trainings differ by, and of these arms there are fewer than five: {said}."
 
 
 def _printed(group: Group) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -66,6 +66,10 @@ class ArmStage:
     def num_seeds(self) -> int:
         return len(self.results)
 
+    def by_seed(self) -> dict[int, ArmStage]:
+        """Return the same of each seed alone: what worlds and trainings differ by."""
+        return {one.seed: replace(self, results=(one,)) for one in sorted(self.results, key=lambda one: one.seed)}
+
     @property
     def attacks(self) -> list[str]:
         return self._names("attacks", ATTACKS)
@@ -124,6 +128,13 @@ class ArmStage:
         said: dict[str, Any] = {
             "num_seeds": self.num_seeds,
             "chance": self.chance,
+            "by_seed": {
+                seed: {
+                    "general": {name: one.general(name).value for name in ("right", "seen")},
+                    PREFILL: {count: one.attack(PREFILL, count).value for count in COUNTS},
+                }
+                for seed, one in self.by_seed().items()
+            },
             "general": {one: self.general(one).to_json() for one in ("right", "seen")},
             "general_by_class": {
                 name: {one: self.general(one, [name]).to_json() for one in ("right", "seen")} for name in self.classes

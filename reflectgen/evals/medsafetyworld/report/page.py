@@ -80,6 +80,9 @@ def _stage(group: Group, stage: str) -> Iterator[str]:
         shown = make(group, stage)
         if shown.rows:
             yield table(_named(shown, group))
+    if len(group.seeds) > 1:
+        apart = table(_named(tables.by_seed(group, stage), group))
+        yield f"<details><summary>Seed by seed {safe(tables.after(stage))}</summary>{apart}</details>"
 
 
 def _named(shown: Table, group: Group) -> Table:

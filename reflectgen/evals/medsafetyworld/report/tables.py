@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reflectgen.evals.compare.tables import Cell, Table
 from reflectgen.evals.compare.tables import Share as Shown
-from reflectgen.evals.medsafetyworld.report.figures import COUNTS, PREFILL, SFT, Group, Share
+from reflectgen.evals.medsafetyworld.report.figures import COUNTS, PREFILL, SFT, ArmStage, Group, Share
 from reflectgen.evals.medsafetyworld.report.orderings import CHANCE, Compared, Held, orderings
 
 NOT_MEASURED = "–"
@@ -80,6 +80,24 @@ def overview(group: Group, stage: str) -> Table:
     ]
     columns = ["arm", "seeds", "general accuracy", "the same, seen", *(f"prefill, {count}" for count in COUNTS)]
     return Table(f"Safety and utility {after(stage)}", columns, rows, note=_chance(group, stage))
+
+
+def by_seed(group: Group, stage: str) -> Table:
+    """Four rows an arm, a column a seed: the overview's shares of each world and its training alone."""
+    measures: list[tuple[str, Callable[[ArmStage], Share]]] = [
+        ("general accuracy", lambda one: one.general()),
+        ("the same, seen", lambda one: one.general("seen")),
+        ("prefill, undefended", lambda one: one.attack(PREFILL, "undefended")),
+        ("prefill, released", lambda one: one.attack(PREFILL, "released")),
+    ]
+    rows = [
+        [arm.arm, name, *(cell(of(seeds[seed])) if seed in seeds else NOT_MEASURED for seed in group.seeds)]
+        for arm in group.at(stage)
+        for seeds in (arm.by_seed(),)
+        for name, of in measures
+    ]
+    columns = ["arm", "measure", *(f"seed {seed}" for seed in group.seeds)]
+    return Table(f"Seed by seed {after(stage)}", columns, rows, num_heads=2)
 
 
 def attacks(group: Group, stage: str) -> Table:

@@ -68,3 +68,13 @@ def test_statements_that_were_not_measured_may_be_left_out() -> None:
 def test_chance_and_the_number_of_outcomes_are_told(group: Group) -> None:
     note = tables.overview(group, "sft").note
     assert "Chance for an attack is 0.70%. At most 200 held-out outcomes, all seeds together." in note
+
+
+def test_seeds_are_shown_one_by_one() -> None:
+    results = [result("filtering", seed, stages={"sft": stage(0.9, seed / 4)}) for seed in (0, 1)]
+    (group,) = grouped([*results, result("rewrite", 0)])
+    shown = tables.by_seed(group, "sft")
+    found = row(shown, "filtering", "prefill, undefended")
+    cells = [cell for cell in found.values() if isinstance(cell, Percent)]
+    assert [cell.value for cell in cells] == ["0.0 %", "25.0 %"]
+    assert row(shown, "rewrite", "general accuracy")["seed 1"] == NOT_MEASURED
