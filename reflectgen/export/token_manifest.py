@@ -15,6 +15,7 @@ from reflectgen.reflection.form import FormOptions
 from reflectgen.shards import whole_file
 
 FORMAT = "token_shards"
+FOLDER = "tokens"  # where an export has it, beside the woven text
 TOKENS, KINDS, ENDS = "tokens", "kinds", "ends"  # what its files' names end with
 
 TOKENIZER_FOLDER = "tokenizer"
@@ -116,4 +117,6 @@ def read_token_manifest(folder: Path) -> tuple[TokenManifest, str]:
         reason = f"{error.strerror}; a tokenised corpus without its manifest is not finished, export it again"
         raise VerificationError(f"cannot read {path}: {reason}") from None
     except ValidationError as error:
-        raise VerificationError(f"{path} is no manifest of a tokenised corpus: {problem(error)}") from None
+        inner = folder / FOLDER
+        there = f"; {inner} is one" if (inner / MANIFEST_NAME).is_file() else ""
+        raise VerificationError(f"{path} is no manifest of a tokenised corpus: {problem(error)}{there}") from None

@@ -47,7 +47,7 @@ class Position:
 
 def newest(folder: Path) -> Path | None:
     """Return the newest whole checkpoint under `folder`."""
-    found = sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name) and (path / STATE).exists())
+    found = _whole_ones(folder)
     return found[-1] if found else None
 
 
@@ -95,7 +95,7 @@ def save(
         save_file(tensors, partial / TENSORS)
         said = {"step": position.step, "tokens": position.tokens, "identity": position.identity}
         (partial / STATE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-    for old in sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name))[:-keep]:
+    for old in _whole_ones(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -139,6 +139,20 @@ def restore(checkpoint: Path, model: Any, optimizer: torch.optim.Optimizer) -> N
         ) from error
 
 
+def save_tokenizer(folder: Path, tokenizer: Any) -> None:
+    """Write a tokenizer of transformers.
+
+    Raises:
+        OSError: it cannot be written; the tokenizers library says so by a bare Exception.
+    """
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise OSError(str(error)) from error
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a folder to write to, which takes the place of `path` only if the block ends well.
@@ -176,6 +190,10 @@ def gathered(model: Any, is_writer: bool) -> dict[str, Tensor]:
         if is_writer and name not in tied:
             found[name] = whole.detach().cpu().contiguous()
     return found
+
+
+def _whole_ones(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name) and (path / STATE).exists())
 
 
 def _save_model(folder: Path, model: Any, weights: dict[str, Tensor]) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reflectgen.errors import InputError
 from reflectgen.monitor.stream import Broken, Event, Reflected, StreamParser
 from reflectgen.reflection.form import FormOptions
 
@@ -69,17 +68,23 @@ class FormCounts:
 
 
 class Generator:
-    """A checkpoint loaded for generation, with its keys and values cached."""
+    """A checkpoint loaded for generation, with its keys and values cached.
+
+    Raises:
+        InputError: model or tokenizer cannot be loaded.
+    """
 
     def __init__(self, folder: Path) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoTokenizer
 
+        from reflectgen.train.model import cannot_load, pretrained
+
+        model = pretrained(folder)
         try:
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"cannot load a model from {folder}: {str(error).partition(chr(10))[0]}") from error
+        except Exception as error:  # the tokenizers library raises nothing more special
+            raise cannot_load("a tokenizer", folder, error) from error
         self._model = model
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model.to(self._device).eval()

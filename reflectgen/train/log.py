@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from reflectgen.errors import RecipeError
-from reflectgen.shards import whole_file
+from reflectgen.shards import cannot_write, whole_file
 from reflectgen.train.options import LogOptions
+
+if TYPE_CHECKING:
+    from reflectgen.train.board import Board
 
 LOG_NAME = "log.jsonl"
 
 
 class RunLog:
-    """One line of JSON each time; going on from step `resumed` drops what an interrupted run wrote after it."""
+    """One line of JSON each time; going on from step `resumed` drops what an interrupted run wrote after it.
+
+    Raises:
+        OutputError: it cannot be written, as when the disk is full.
+        RecipeError: Weights & Biases is asked for and not installed.
+    """
 
     def __init__(self, folder: Path, options: LogOptions, resumed: int, config: dict[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / LOG_NAME
         kept = [line for line in read_log(path) if line["step"] <= resumed] if resumed else []
         with whole_file(path) as partial:
             partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
-        self._board = _tensorboard(folder, resumed) if options.tensorboard else None
+        self._path = path
+        with _writing(path):
+            self._file = path.open("a", encoding="utf-8")
+        self._board = _board(folder / "tensorboard", resumed) if options.tensorboard else None
         self._wandb = _wandb(folder, options.wandb_project, config) if options.wandb_project else None
 
     def write(self, step: int, figures: dict[str, float]) -> None:
-        self._file.write(json.dumps({"step": step, **figures}) + "\n")
-        self._file.flush()
-        for name, value in figures.items():
+        with _writing(self._path):
+            self._file.write(json.dumps({"step": step, **figures}) + "\n")
+            self._file.flush()
             if self._board is not None:
-                self._board.add_scalar(name, value, step)
+                self._board.write(step, figures)
         if self._wandb is not None:
             self._wandb.log(figures, step=step)
 
@@ -42,7 +53,8 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # each line was flushed; what could not be was said
+            self._file.close()
         if self._board is not None:
             self._board.close()
         if self._wandb is not None:
@@ -52,7 +64,7 @@ class RunLog:
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Return a log's lines; one that a killed run left half-written is left out."""
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             lines.append(json.loads(line))
         except ValueError:
@@ -60,12 +72,21 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _tensorboard(folder: Path, resumed: int) -> Any:
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        from torch.utils.tensorboard.writer import SummaryWriter
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _board(folder: Path, resumed: int) -> Board | None:
+    try:
+        from reflectgen.train.board import Board
     except ImportError:
         return None
-    return SummaryWriter(str(folder / "tensorboard"), purge_step=resumed + 1 if resumed else None)
+    with _writing(folder):
+        return Board(folder, purge_from=resumed + 1 if resumed else None)
 
 
 def _wandb(folder: Path, project: str, config: dict[str, Any]) -> Any:

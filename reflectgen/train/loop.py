@@ -256,7 +256,7 @@ class _Run:
 
     def _extra_files(self, folder: Path) -> None:
         if self.tokenizer is not None:
-            self.tokenizer.save_pretrained(folder)
+            checkpoint.save_tokenizer(folder, self.tokenizer)
         if self.describe is not None:
             self.describe(folder, {"step": self.step, "num_tokens": self.num_tokens, **self.last})
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from reflectgen.errors import InputError
 from reflectgen.train import attention
@@ -46,14 +48,29 @@ def load_model(folder: Path, vocab_size: int) -> Any:
     Raises:
         InputError: there is none that can be loaded.
     """
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise InputError(f"cannot load a model from {folder}: {first}") from error
+    model = pretrained(folder, dtype=torch.float32)
     if model.config.vocab_size < vocab_size:
         model.resize_token_embeddings(vocab_size, pad_to_multiple_of=VOCABULARY_MULTIPLE)
     return model
+
+
+def pretrained(folder: Path, **options: Any) -> Any:
+    """Return the model of a Hugging Face folder as it is.
+
+    Raises:
+        InputError: there is none that can be loaded.
+    """
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise cannot_load("a model", folder, error) from error
+
+
+def cannot_load(what: str, folder: Path, error: Exception) -> InputError:
+    """Say in one line why something of a Hugging Face folder was not loaded."""
+    first = str(error).strip().partition("\n")[0]
+    return InputError(f"cannot load {what} from {folder}: {first or type(error).__name__}")
 
 
 class LossModel(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from reflectgen.shards import whole_file
 from reflectgen.train.log import LOG_NAME, read_log
 
 LOSSES = {"loss": "all", "loss_text": "text", "loss_reflection": "reflections"}
@@ -15,6 +16,9 @@ def write_plot(folder: Path) -> Path | None:
     """Draw the log of `folder`: losses in training (lines) and held out (dots), and verdicts said right.
 
     Returns None where matplotlib is not installed.
+
+    Raises:
+        OutputError: it cannot be written.
     """
     try:
         import matplotlib as mpl
@@ -33,7 +37,8 @@ def write_plot(folder: Path) -> Path | None:
         if has_verdicts:
             _draw_verdicts(axes[1], lines)
         path = folder / PLOT_NAME
-        figure.savefig(path)
+        with whole_file(path) as partial:
+            figure.savefig(partial, format="png")
     return path
 
 

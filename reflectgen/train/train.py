@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reflectgen.errors import RecipeError, VerificationError
+from reflectgen.errors import InputError, RecipeError, VerificationError
 from reflectgen.export.token_shards import TokenShards
 from reflectgen.train.card import write_card
 from reflectgen.train.data import TokenData, hold_out
@@ -18,12 +18,14 @@ from reflectgen.train.plot import write_plot
 from reflectgen.train.verdicts import VerdictProbe
 
 OPEN_MARKER = "<think>"
+TOKENIZER_FILE = "tokenizer.json"
 
 
 def train(options: TrainOptions, on_log: Callable[[int, dict[str, float]], None] | None = None) -> Fitted:
     """Train as told, going on where `options.out` was left; every process of `accelerate launch` calls it.
 
     Raises:
+        InputError: there is no model to go on from.
         VerificationError: the corpus is not what its manifest says, or its tokenizer cannot be loaded.
         RecipeError: the folder holds another run, or tokenizer and model do not fit.
         TrainingError: the loss is no number.
@@ -88,26 +90,41 @@ def _model(options: TrainOptions, corpus: TokenShards) -> Any:
     start = options.model.start
     if start is None:
         shape = options.model.wanted_shape
-        if options.data.sequence_length > shape.max_positions:
-            raise RecipeError(f"data.sequence_length is more than the model's {shape.max_positions} positions")
+        _check_length(options, shape.max_positions)
         return new_model(shape, corpus.vocab_size, corpus.end_of_text_id, options.seed)
     _check_tokenizer(start, corpus)
-    return load_model(start, corpus.vocab_size)
+    model = load_model(start, corpus.vocab_size)
+    _check_length(options, getattr(model.config, "max_position_embeddings", None))
+    return model
+
+
+def _check_length(options: TrainOptions, num_positions: int | None) -> None:
+    if num_positions is not None and options.data.sequence_length > num_positions:
+        raise RecipeError(f"data.sequence_length is more than the model's {num_positions} positions")
 
 
 def _check_tokenizer(start: Path, corpus: TokenShards) -> None:
-    """Refuse a corpus whose ids mean something else to the model; ids added after the model's own are new to it."""
-    import json
-
-    if corpus.manifest.tokenizer is None or not (start / "tokenizer.json").exists():
+    """Refuse a corpus in which an id or a token is another than to the model; either may know some more."""
+    path = start / TOKENIZER_FILE
+    if corpus.manifest.tokenizer is None or not path.exists():
         return
-    there = json.loads((start / "tokenizer.json").read_text(encoding="utf-8"))
-    here = json.loads((corpus.folder / corpus.manifest.tokenizer.path).read_text(encoding="utf-8"))
-    if there["model"]["vocab"] != here["model"]["vocab"]:
+    there, here = _ids_of(path), _ids_of(corpus.folder / corpus.manifest.tokenizer.path)
+    tokens = {id_: token for token, id_ in here.items()}
+    if any(here.get(token, id_) != id_ or tokens.get(id_, token) != token for token, id_ in there.items()):
         raise RecipeError(
             f"the corpus was tokenised with another tokenizer than that of {start}; export it again with "
             f"--tokenizer {start}"
         )
+
+
+def _ids_of(path: Path) -> dict[str, int]:
+    """Return what a tokenizer.json has ids for."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path)).get_vocab(with_added_tokens=True)
+    except Exception as error:  # the library raises nothing more special
+        raise InputError(f"{path} is not a tokenizer: {str(error).partition(chr(10))[0]}") from None
 
 
 def _model_identity(options: TrainOptions) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def _merge(options: TuneOptions, model: Any, tokenizer: Any, write_card: Callabl
     """Write the adapters beside the model, and in its place the model with them in it."""
 
     def extra_files(folder: Path) -> None:
-        tokenizer.save_pretrained(folder)
+        checkpoint.save_tokenizer(folder, tokenizer)
         write_card(folder)
 
     checkpoint.save_model(options.out / ADAPTER, model, True, extra_files)
