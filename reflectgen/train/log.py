@@ -28,6 +28,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, options: LogOptions, resumed: int, config: dict[str, Any]) -> None:
+        wandb = _wandb_library() if options.wandb_project else None
         path = folder / LOG_NAME
         kept = [line for line in read_log(path) if line["step"] <= resumed] if resumed else []
         with whole_file(path) as partial:
@@ -36,7 +37,13 @@ class RunLog:
         with _writing(path):
             self._file = path.open("a", encoding="utf-8")
         self._board = _board(folder / "tensorboard", resumed) if options.tensorboard else None
-        self._wandb = _wandb(folder, options.wandb_project, config) if options.wandb_project else None
+        self._wandb = wandb and wandb.init(
+            project=options.wandb_project,
+            dir=str(folder),
+            config=config,
+            resume="allow",
+            id=folder.absolute().name,
+        )
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         with _writing(self._path):
@@ -89,9 +96,9 @@ def _board(folder: Path, resumed: int) -> Board | None:
         return Board(folder, purge_from=resumed + 1 if resumed else None)
 
 
-def _wandb(folder: Path, project: str, config: dict[str, Any]) -> Any:
+def _wandb_library() -> Any:
     try:
         import wandb
     except ImportError:
         raise RecipeError("log.wandb_project is set, but wandb is not installed: pip install wandb") from None
-    return wandb.init(project=project, dir=str(folder), config=config, resume="allow", id=folder.absolute().name)
+    return wandb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from reflectgen.train.log import LOG_NAME, read_log
 
 LOSSES = {"loss": "all", "loss_text": "text", "loss_reflection": "reflections"}
 PLOT_NAME = "loss.png"
+MIN_TICKS = 3
 
 
 def write_plot(folder: Path) -> Path | None:
@@ -42,6 +44,19 @@ def write_plot(folder: Path) -> Path | None:
     return path
 
 
+def readable_ticks(low: float, high: float) -> list[float]:
+    """Return round numbers to mark an axis of logarithms with: steps of 1, 2, 5, or equal ones where it is short."""
+    from matplotlib.ticker import MaxNLocator
+
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 2, 5)):
+        ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(ticks) >= MIN_TICKS:
+            return ticks
+    equal = MaxNLocator(nbins=7, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return [round(float(tick), 12) for tick in equal if low <= tick <= high]
+
+
 def _draw_losses(axes: Any, lines: list[dict[str, Any]]) -> None:
     for place, (name, label) in enumerate(LOSSES.items()):
         axes.plot(*_series(lines, name), color=f"C{place}", linewidth=1, label=label)
@@ -49,8 +64,7 @@ def _draw_losses(axes: Any, lines: list[dict[str, Any]]) -> None:
         axes.plot(*held_out, "o", color=f"C{place}", markersize=3, label=f"{label}, held out" if held_out[0] else None)
     axes.set(xlabel="step", ylabel="loss (nats a token)", yscale="log")
     axes.minorticks_off()
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= tick <= high]
+    ticks = readable_ticks(*axes.get_ylim())
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.legend(frameon=False)
 
