@@ -18,6 +18,7 @@ from reflectgen.jobs.folder import existing_job, job_folder, salt_of
 from reflectgen.jobs.recipe import Recipe, differences, job_recipe
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.regenerate import open_again, read_conditions
+from reflectgen.jobs.rewrite import PROMPTS, place_of
 from reflectgen.jobs.roles import open_roles
 from reflectgen.jobs.run import Run
 from reflectgen.reflection.rewriter import REWRITER
@@ -108,6 +109,9 @@ async def _regenerate(folder: Path, conditions: dict[str, str], file: RecipeFile
             )
     if not finished:
         raise typer.Exit(say_how_to_go_on(task, counts, HOW_TO_GO_ON))
+    for arm in PROMPTS:
+        if place_of(folder, arm).exists():
+            typer.echo(f"for chunks that became unsafe: reflectgen rewrite {folder} --arm {arm}", err=True)
     if recipe.is_chat:
         typer.echo(f"asked again; write the conversations with `reflectgen sft-data INPUT... --to {folder}`")
     else:

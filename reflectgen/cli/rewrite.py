@@ -74,8 +74,11 @@ async def _rewrite(folder: Path, arm: ArmOptions, file: RecipeFile, limits: Limi
         refuse_chat(job)
         if job.state != "finished":
             raise RecipeError(f"the job in {folder} is not finished; end it with `reflectgen run` first")
-        passages, num_passages = write_passages(store, job, folder, arm)
-    if not num_passages:
+        passages = write_passages(store, job, folder, arm)
+    if passages.set_aside:
+        said = f"the unsafe chunks of {folder} are others than those that {place} was written for"
+        typer.echo(f"{said}; that is in {passages.set_aside} now, and these are written anew", err=True)
+    if not passages.num_passages:
         typer.echo(f"no chunk of {folder} is unsafe: nothing is written anew")
         return
     async with open_roles(file, cache_salt=salt_of(place)) as roles:
@@ -84,8 +87,8 @@ async def _rewrite(folder: Path, arm: ArmOptions, file: RecipeFile, limits: Limi
         refuse_limits_without_prices(limits, roles)
         recipe = rewriting_recipe(file, roles)
         with job_folder(place) as store:
-            sources = find_sources([str(passages)]).sources
-            job = begin_or_resume(store, place, [passages.name], sources, recipe)
+            sources = find_sources([str(passages.path)]).sources
+            job = begin_or_resume(store, place, [passages.path.name], sources, recipe)
             task = Run(store, place, recipe, roles, file.num_slots, limits=limits, is_exported=False)
             finished, counts, use = await work_and_count(task, job, sources, quiet, how_to_go_on)
     if not finished:

@@ -3,15 +3,18 @@
 DIR/arms/rewrite.jsonl    the unsafe chunks, one document each, named by shard, row and chunk
 DIR/arms/rewrite          a job's folder like any other: its ledger, its answers, its limits; what it writes is not
                           woven but waits there for `export --arm rewrite`
+DIR/arms/rewrite-HASH     such a folder of other unsafe chunks: those before `regenerate`, or with --strict
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -30,7 +33,7 @@ from reflectgen.filters.pii import Pii
 from reflectgen.filters.prompt_leak import PromptLeak
 from reflectgen.filters.refusal import Refusal
 from reflectgen.jobs.finish import ReflectedShard
-from reflectgen.jobs.folder import STORE, existing_job
+from reflectgen.jobs.folder import STORE, existing_job, job_folder
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe, named
 from reflectgen.jobs.recipe_file import RecipeFile
@@ -97,15 +100,33 @@ def rewriting_recipe(file: RecipeFile, roles: Roles) -> Recipe:
     )
 
 
-def write_passages(store: Store, job: Job, folder: Path, options: ArmOptions) -> tuple[Path, int]:
-    """Write the chunks that `options` call unsafe as documents; return the file and how many there are.
+class Passages(NamedTuple):
+    """The file of chunks to write anew, and where what was written for others was put, if there was any."""
+
+    path: Path
+    num_passages: int
+    set_aside: Path | None
+
+
+def write_passages(store: Store, job: Job, folder: Path, options: ArmOptions) -> Passages:
+    """Write the chunks that `options` call unsafe as documents.
+
+    If they are not those that were written for before, as after `regenerate`, that work is put aside under the hash of
+    its passages; work on just these, put aside earlier, comes back.
 
     Raises:
         OutputError: the folder cannot be written.
+        RecipeError: somebody is writing for the chunks as they were.
     """
     path = folder / ARMS / f"{options.name}.jsonl"
+    with store.read() as connection, whole_file(path) as partial:
+        num_passages = _write_unsafe(connection, job, folder, options, partial)
+        return Passages(path, num_passages, _change_places(place_of(folder, options.name), path, partial))
+
+
+def _write_unsafe(connection: Connection, job: Job, folder: Path, options: ArmOptions, path: Path) -> int:
     num_passages = 0
-    with store.read() as connection, whole_file(path) as partial, partial.open("w", encoding="utf-8") as out:
+    with path.open("w", encoding="utf-8") as out:
         for shard in corpus.shards(connection, job.id):
             documents = ReflectedShard(connection, job.id, folder, shard, _keys(connection), Progress())
             for row, (document, chunks) in enumerate(documents):
@@ -114,7 +135,25 @@ def write_passages(store: Store, job: Job, folder: Path, options: ArmOptions) ->
                     if options.is_unsafe(chunk.verdict) and text.strip():
                         out.write(json.dumps({"id": f"{shard.number}/{row}/{chunk.index}", "text": text}) + "\n")
                         num_passages += 1
-    return path, num_passages
+    return num_passages
+
+
+def _change_places(place: Path, old: Path, new: Path) -> Path | None:
+    if not old.exists() or (before := _place_for(place, old)) == (after := _place_for(place, new)):
+        return None
+    set_aside = None
+    if (place / STORE).exists():
+        with job_folder(place):  # nobody else is at work in it
+            pass
+        set_aside = place.rename(before)
+    if after.exists():
+        after.rename(place)
+    return set_aside
+
+
+def _place_for(place: Path, passages: Path) -> Path:
+    with passages.open("rb") as file:
+        return place.with_name(f"{place.name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`regenerate --where`: it does what was said, and nothing where what was said cannot be meant."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -60,12 +61,15 @@ def recipe_of(out):
 
 def test_affected_rows_are_asked_about_again_and_no_others(corpus, tmp_path, capsys):
     out = job_made(well_of_even_ones, corpus, tmp_path)
+    (Path(out) / "arms/refuse").mkdir(parents=True)
     with background(well) as server:
         recipe = recipe_at(server.url, tmp_path)
         assert main(["regenerate", out, "--where", "road=fallback", "--recipe", recipe, "--quiet"]) == 0
         assert sum(map(is_question, server.asked)) == 6
     said = capsys.readouterr()
     assert "6 chunks are asked about again" in said.err
+    assert f"for chunks that became unsafe: reflectgen rewrite {out} --arm refuse\n" in said.err
+    assert "--arm rewrite" not in said.err
     assert "12 accepted" in said.out
     assert main(["verify", out]) == 0
 

@@ -47,12 +47,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "job"
 
 
-def rewrite(folder: Path, answers: list[Line], guard: FixedGuard | None = None) -> ScriptedModel:
+def rewrite(
+    folder: Path, answers: list[Line], guard: FixedGuard | None = None, *, strict: bool = False
+) -> ScriptedModel:
     """Have a scripted teacher rewrite, one call at a time."""
     model = ScriptedModel(answers)
     roles = Roles(guard or FixedGuard(), [Rewriter(model, RewriterOptions(model="m", prompt="rewrite/rewrite"))])
     with existing_job(folder) as (store, job):
-        passages, _ = write_passages(store, job, folder, ArmOptions(name=ArmName.REWRITE))
+        passages = write_passages(store, job, folder, ArmOptions(name=ArmName.REWRITE, strict=strict)).path
     place = place_of(folder, ArmName.REWRITE)
 
     async def go() -> None:
@@ -115,6 +117,33 @@ def test_stopped_and_called_again_it_asks_for_nothing_twice(folder: Path, tmp_pa
     model = rewrite(folder, [answer(f"Listen: {GOOD}")])
     assert len(model.requests) == 1
     assert [len(one.edits) for one in exported(folder, tmp_path / "arm")] == [1, 0, 1]
+
+
+def test_other_unsafe_chunks_are_written_anew_and_what_was_written_is_kept_for_when_they_are_back(
+    tmp_path: Path,
+) -> None:
+    """With other verdicts, as after `regenerate`, or taken more strictly, other chunks are unsafe."""
+    texts = [*TEXTS, "A RUDE word is said."]
+    guard = FixedGuard({"AWFUL": UNSAFE, "RUDE": Label(Verdict.CONTROVERSIAL, Category.HATE, 0.6)})
+    folder = tmp_path / "job"
+    run_here(write_corpus(tmp_path / "corpus.jsonl", texts), folder, guard, None)
+    assert len(rewrite(folder, [answer(GOOD), answer(f"Listen: {GOOD}")]).requests) == 2
+    before = [one.text for one in exported(folder, tmp_path / "before")]
+    with pytest.raises(TeacherUnauthorized):  # it is begun, so that it must be gone on with
+        rewrite(folder, [answer(GOOD), TeacherUnauthorized("no more")], strict=True)
+    assert len(rewrite(folder, [answer(GOOD), answer(f"Look: {GOOD}")], strict=True).requests) == 2
+    assert exported(folder, tmp_path / "strict")[2].text == GOOD
+    assert rewrite(folder, []).requests == []
+    assert [one.text for one in exported(folder, tmp_path / "after")] == before
+    assert len(list((folder / "arms").iterdir())) == 3  # the passages, work on them, and work on the others
+
+
+def test_nothing_is_put_aside_while_somebody_is_at_work_on_it(folder: Path) -> None:
+    rewrite(folder, [answer(GOOD), answer(GOOD)])
+    (folder / "arms/rewrite.jsonl").write_text("of other chunks")
+    with job_folder(place_of(folder, ArmName.REWRITE)), pytest.raises(RecipeError, match="another run is at work"):
+        rewrite(folder, [])
+    assert (folder / "arms/rewrite.jsonl").read_text() == "of other chunks"
 
 
 def test_without_a_teacher_every_text_is_a_template(folder: Path, tmp_path: Path) -> None:
