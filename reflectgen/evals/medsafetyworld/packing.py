@@ -43,6 +43,18 @@ def unpack(outcomes: Sequence[str], stages: Stages) -> Stages:
     return _with_counts(stages, counts)
 
 
+def check(stages: Stages) -> None:
+    """Raise ValueError unless every outcome has answers, and no measure held for more of them than there are."""
+
+    def checked(counts: dict[str, dict[str, int]]) -> None:
+        for outcome, of_one in counts.items():
+            n = of_one.get("n", 0)
+            if n < 1 or not all(0 <= number <= n for number in of_one.values()):
+                raise ValueError(f"counts that cannot be, of {outcome!r}")
+
+    _with_counts(stages, checked)
+
+
 def without_shares(stages: Stages) -> Stages:
     return _with_counts(stages, lambda counts: counts)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reflectgen.errors import InputError
-from reflectgen.evals.medsafetyworld.packing import pack, unpack, without_shares
+from reflectgen.evals.medsafetyworld.packing import check, pack, unpack, without_shares
 from reflectgen.shards import whole_file
 
 FORMAT, VERSION = "medsafetyworld_result", 2
@@ -71,6 +71,7 @@ def read_result(path: Path) -> ArmResult:
             raise ValueError("another format")
         stages = said.pop("stages")
         stages = without_shares(stages) if made == (FORMAT, 1) else unpack(said.pop("outcomes"), stages)
+        check(stages)
         return ArmResult(**said, stages=stages)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no MedSafetyWorld result ({error}); move it away and run again") from None

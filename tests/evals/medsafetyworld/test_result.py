@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from reflectgen.errors import InputError
-from reflectgen.evals.medsafetyworld.result import ArmResult, read_results, write_result
+from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, read_results, write_result
 
 
 def result(seed: int, printed: int, arm: str = "srp-held-in") -> ArmResult:
@@ -46,6 +46,14 @@ def test_a_file_that_is_no_result_is_named(tmp_path: Path, content: str) -> None
     (tmp_path / "demo-x-0.json").write_text(content)
     with pytest.raises(InputError, match=r"demo-x-0\.json is no MedSafetyWorld result"):
         read_results(tmp_path)
+
+
+@pytest.mark.parametrize("counts", [{"n": 0}, {"printed": 1}, {"n": 4, "printed": 5}, {"n": 4, "printed": -1}])
+def test_counts_that_cannot_be_are_refused(tmp_path: Path, counts: dict[str, int]) -> None:
+    stages = {"sft": {"attacks": {"the": {"by_outcome": {"deep failure": counts}}}}}
+    path = write_result(tmp_path, replace(result(0, 1), stages=stages))
+    with pytest.raises(InputError, match=r"counts that cannot be, of 'deep failure'\); move it away"):
+        read_result(path)
 
 
 def test_a_result_is_plain_json(tmp_path: Path) -> None:

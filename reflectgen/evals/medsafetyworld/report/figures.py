@@ -153,10 +153,11 @@ class ArmStage:
     def _share(self, part: str, names: Sequence[str], measure: str) -> Share:
         # Answers about one outcome of one world belong together.
         counts = [
-            (of_one.get(measure, 0), of_one["n"])
+            (of_one[measure], of_one["n"])
             for result in self.results
             for name in names
             for of_one in result.counts(self.stage, part, name).values()
+            if measure in of_one
         ]
         return Share(rate_of_clusters(counts), sum(hits for hits, _ in counts), len(counts))
 

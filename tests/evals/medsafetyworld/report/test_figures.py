@@ -55,6 +55,15 @@ def test_what_was_not_measured_has_no_share_and_no_bound() -> None:
     assert "recall" not in group.arm_stage("filtering", "sft").to_json()
 
 
+def test_a_measure_that_a_result_lacks_is_not_a_miss() -> None:
+    stages = {"sft": stage(0.9, 0.8)}
+    for counts in stages["sft"]["general"]["forward-safe"]["by_outcome"].values():
+        del counts["seen"]
+    (group,) = grouped([result("filtering", stages=stages)])
+    share = group.arm_stage("filtering", "sft").general("seen")
+    assert (share.value, share.n) == (0.9, 2 * NUM_OUTCOMES * NUM_ANSWERS)
+
+
 def test_chance_is_what_the_attack_says() -> None:
     (group,) = grouped([result("filtering")])
     assert group.arm_stage("filtering", "sft").chance == CHANCE
