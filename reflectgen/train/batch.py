@@ -38,6 +38,11 @@ class Batch:
         """Return some of the rows."""
         return Batch(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
+    def without_padding(self) -> Batch:
+        """Return the same rows without the padding at the end of all of them."""
+        length = int((self.documents >= 0).any(axis=0).sum())
+        return Batch(*(getattr(self, field.name)[:, :length] for field in fields(self)))
+
     def without_weight(self) -> Batch:
         """Return the same rows, with nothing in them to learn or to measure."""
         return replace(self, weights=np.zeros_like(self.weights))

@@ -99,6 +99,8 @@ class _Run:
         self.identity = identity_of(options, data, held_out, weights, identity)
         self.weights = weights.by_kind()
         self.accelerator = accelerator_for(options, model)
+        # What is compiled is compiled again for every length; a GPU's memory is planned for one.
+        self.may_vary_length = self.accelerator.device.type == "cpu" and not options.loop.compile
         self._check_batches()
         self.plain = model  # as transformers has it: what is saved
         self.flops_per_token = model_flops_per_token(model, options.data.sequence_length)
@@ -155,6 +157,8 @@ class _Run:
         loss = torch.zeros((), device=accelerator.device)
         for start in range(0, len(mine.ids), micro):
             part = mine.rows(start, start + micro)
+            if self.may_vary_length:
+                part = part.without_padding()
             is_last = start + micro >= len(mine.ids)
             with nullcontext() if is_last else accelerator.no_sync(self.model):
                 total, of_token, _ = self.model(**on_device(part, accelerator.device))
