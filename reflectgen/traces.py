@@ -4,17 +4,19 @@
         traced.set_attribute("num_chunks", 40)
 
 A job is one trace, whichever machines work on it: its ids are a hash of the job's own, so that neither a message nor a
-row has to carry them. Spans hold ids, kinds, counts and statuses; never text, an address, a key or an error's words.
+row has to carry them. Spans hold ids, kinds, counts, statuses and a model's name; never text, an address, a key or an
+error's words.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from reflectgen.errors import RecipeError
 
@@ -22,6 +24,11 @@ ENDPOINTS = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 )  # the collector; either asks for traces
+
+# What OpenTelemetry's conventions call them.
+STATUS = "http.response.status_code"
+MODEL, INPUT_TOKENS, OUTPUT_TOKENS = "gen_ai.request.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
+END_SECONDS = 3.0  # a collector that is away holds up the end of nobody
 
 _provider: Any = None
 _tracer: Any = None  # None: nobody asked for traces
@@ -35,14 +42,19 @@ class Traced(Protocol):
 
     def update_name(self, name: str) -> object: ...
 
+    def end(self) -> object: ...
+
 
 class _Nothing:
     def set_attribute(self, key: str, value: str | int | float) -> None: ...
 
     def update_name(self, name: str) -> None: ...
 
+    def end(self) -> None: ...
 
-_NOTHING = nullcontext(_Nothing())
+
+_NOTHING = _Nothing()
+_NOWHERE = nullcontext(_NOTHING)
 
 
 def start_traces(service: str, environ: Mapping[str, str] = os.environ) -> None:
@@ -82,17 +94,29 @@ def begin(service: str, processor: Any) -> None:
             return root[1] if root else super().generate_span_id()
 
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": service}
-    _provider = TracerProvider(resource=Resource.create(named), id_generator=Ids())
+    _provider = TracerProvider(resource=Resource.create(named), id_generator=Ids(), shutdown_on_exit=False)
     _provider.add_span_processor(processor)
     _tracer = _provider.get_tracer("reflectgen")
 
 
 def end_traces() -> None:
-    """Send what is left, and stop."""
+    """Send what is left, as far as the collector takes it at once, and stop."""
     global _provider, _tracer
     if _provider is not None:
-        _provider.shutdown()
+        sending = threading.Thread(target=_provider.shutdown, name="end-of-traces", daemon=True)
+        sending.start()
+        sending.join(END_SECONDS)
     _provider = _tracer = None
+
+
+@contextmanager
+def traces_of(service: str) -> Iterator[None]:
+    """Send this process's spans while the block lasts; see `start_traces`."""
+    start_traces(service)
+    try:
+        yield
+    finally:
+        end_traces()
 
 
 def trace_job(job: str) -> None:
@@ -112,7 +136,12 @@ def trace_job(job: str) -> None:
 
 def span(name: str, *, job: str = "", **about: str | int) -> AbstractContextManager[Traced]:
     """Return a span to work in: of a job's trace where one is named, else of what is open already."""
-    return _NOTHING if _tracer is None else _open(name, job, about)
+    return _NOWHERE if _tracer is None else _open(name, job, about)
+
+
+def begun(name: str, **about: str | int) -> Traced:
+    """Return a span below what is open already, which is over when its `end` is called; nothing is opened below it."""
+    return _NOTHING if _tracer is None else cast("Traced", _tracer.start_span(name, attributes=about))
 
 
 @contextmanager

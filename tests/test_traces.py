@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,15 +14,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from reflectgen import traces
 from reflectgen.errors import TeacherUnavailable
+from reflectgen.jobs.registry import Registry
 from reflectgen.llm.client import OpenAIClient
 from reflectgen.llm.completion import CompletionRequest
 from reflectgen.store import Store
+from reflectgen.store.tables import shard, task
 from tests.api.worlds import world
+from tests.cli.background_server import background
 from tests.jobs.service_world import Service
-from tests.llm.fault_server import completion, http, serving
+from tests.llm.fault_server import completion, http, models, serving
 
 CANARY = "canary of a secret corpus"
 
@@ -77,6 +82,48 @@ def test_all_tasks_of_a_job_are_one_trace_below_its_root(tmp_path, spans):
     assert CANARY not in " ".join(span.to_json() for span in spans())
 
 
+def test_each_shard_that_a_worker_goes_on_to_has_a_span_with_its_own_task(tmp_path, spans):
+    service = Service(tmp_path, store=Store(tmp_path / "service.sqlite"))
+    service.add_corpus([f"{CANARY}, number {n}. {'Boats come in. ' * 300}" for n in range(200)])
+    service.submit()
+    service.deliver()
+    with service.store.read() as connection:
+        expected = connection.execute(
+            select(task.c.id, task.c.number, shard.c.num_chunks)
+            .join(shard, shard.c.number == task.c.number)
+            .where(task.c.kind == "reflect")
+        ).all()
+    service.worker.close()
+    service.store.close()
+    (turn,) = [span for span in spans() if span.name == "reflect"]
+    shards = [span for span in spans() if span.name == "shard"]
+    assert len(shards) > 1
+    told = {(s.attributes["task"], s.attributes["shard"], s.attributes["num_chunks"]) for s in shards}
+    assert told == {tuple(row) for row in expected}
+    assert {span.parent.span_id for span in shards} == {turn.context.span_id}
+
+
+def test_a_shard_whose_teacher_goes_away_has_a_span_that_does_not_say_it_is_done(tmp_path, spans):
+    async def lists_only(asked):
+        return http(200, models("m")) if asked.path.endswith("/models") else http(503, CANARY)
+
+    with background(lists_only) as server:
+        far = {"url": server.url, "outage_patience_seconds": 0}
+        recipes = {"far": {"teacher": {"use": ["far"]}, "policy": {"ask": "all"}}}
+        registry = Registry.model_validate({"endpoints": {"far": far}, "recipes": recipes})
+        service = Service(tmp_path, registry, Store(tmp_path / "service.sqlite"))
+        service.add_corpus(["Boats come in."])
+        service.submit(recipe="far")
+        service.deliver(2)
+        service.worker.close()
+        service.store.close()
+    (turn,) = [span for span in spans() if span.name == "reflect"]
+    (shard_span,) = [span for span in spans() if span.name == "shard"]
+    assert turn.attributes["error.type"] == "TeacherUnavailable"
+    assert "num_chunks" not in shard_span.attributes
+    assert "canary" not in " ".join(span.to_json() for span in spans())
+
+
 def test_a_call_of_a_model_is_told_with_its_status_and_without_its_words(spans):
     asked = ({"role": "user", "content": CANARY},)
     question = CompletionRequest(messages=asked, model="m", seed=5, temperature=0.5, max_tokens=9)
@@ -97,7 +144,13 @@ def test_a_call_of_a_model_is_told_with_its_status_and_without_its_words(spans):
     good, task, bad, failed = spans()
     assert [span.name for span in spans()] == ["chat", "reflect"] * 2
     assert good.parent.span_id == task.context.span_id
-    assert (good.attributes["http.response.status_code"], good.attributes["rows"]) == (200, 1)
+    assert dict(good.attributes) == {
+        "rows": 1,
+        "http.response.status_code": 200,
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 3,
+    }
     assert bad.attributes["http.response.status_code"] == 500
     assert failed.attributes["error.type"] == "TeacherUnavailable"
     assert not failed.status.is_ok
@@ -132,6 +185,19 @@ def test_a_collector_gets_the_spans_of_a_process_that_ends(monkeypatch):
     named = {one.key: one.value.string_value for one in of_process.resource.attributes}
     assert named["service.name"] == "reflectgen-worker"
     assert of_process.scope_spans[0].spans[0].name == "reflect"
+
+
+def test_a_collector_that_is_away_does_not_hold_up_the_end_of_a_process(monkeypatch):
+    monkeypatch.setattr(traces, "END_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes a connection, and never answers
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        traces.start_traces("reflectgen-worker")
+        with traces.span("reflect", job="job_1"):
+            pass
+        ended = threading.Thread(target=traces.end_traces, daemon=True)
+        ended.start()
+        ended.join(5)  # by themselves they would take ten seconds to give the span up
+        assert not ended.is_alive()
 
 
 def test_of_jobs_that_are_not_sampled_nothing_is_kept_on_any_machine(monkeypatch):

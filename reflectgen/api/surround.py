@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reflectgen.api import problems
 from reflectgen.api.metrics import Metrics
-from reflectgen.traces import Traced, span
+from reflectgen.traces import STATUS, Traced, span
 
 MAX_WAITING = (
     100  # requests that wait for a thread; whoever comes then is told to come again, and costs next to nothing
@@ -96,7 +96,7 @@ class Surround:
         for name, value in (
             ("http.request.method", method),
             ("http.route", route),
-            ("http.response.status_code", status),
+            (STATUS, status),
         ):
             traced.set_attribute(name, value)
         _log.info(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,13 +26,23 @@ def api(
         raise RecipeError(f"the service needs {error.name}: pip install 'reflectgen[service]'") from error
     from reflectgen.jobs.inline import queue_of
     from reflectgen.store import Store
-    from reflectgen.traces import start_traces
+    from reflectgen.traces import traces_of
 
     settings = read_service_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
     set_up_logs()
-    start_traces("reflectgen-api")
-    with Store.at(settings.database.get_secret_value()) as store, queue_of(settings, store) as queue:
+    # The server gives a signal back when it has ended, and what ends a process outright would end no block of ours.
+    signal.signal(signal.SIGTERM, _go)
+    with (
+        traces_of("reflectgen-api"),
+        Store.at(settings.database.get_secret_value()) as store,
+        queue_of(settings, store) as queue,
+    ):
         app = create_app(settings, store, queue)
         # Readers of event streams must not keep a process that is told to go.
         uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+
+
+def _go(_number: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever asks again does not want to wait
+    raise SystemExit(0)

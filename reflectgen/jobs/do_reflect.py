@@ -26,6 +26,7 @@ from reflectgen.jobs.session import Session
 from reflectgen.store import Store, corpus
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim
+from reflectgen.traces import Traced, begun
 
 CHAIN_SECONDS = 120.0  # a worker takes no further shard of the job after that: another job may be waiting
 
@@ -39,6 +40,7 @@ class ShardsAtWork:
         self._job = job
         self._stop = stop
         self._claims: dict[int, Claim] = {}  # by the number of the shard
+        self._spans: dict[int, Traced] = {}
 
     async def claimed(self, first: Claim) -> AsyncIterator[corpus.Shard]:
         """Yield the shard of `first`, then of what can be claimed, until there is nothing or it is time to leave."""
@@ -46,6 +48,7 @@ class ShardsAtWork:
         claim: Claim | None = first
         while claim is not None:
             self._claims[claim.number] = claim
+            self._spans[claim.number] = begun("shard", task=claim.id, shard=claim.number, attempt=claim.token)
             yield await apart(self._leases.store, partial(self._shard, claim.number))
             if self._stop.is_set() or time.monotonic() > give_up:
                 return
@@ -58,13 +61,22 @@ class ShardsAtWork:
         Raises:
             LeaseLost: another worker has the task.
         """
-        claim = self._claims.pop(shard.number)
-        with self._leases.store.write() as connection:
-            self._leases.finish(connection, claim)
-            yield connection
-            note(connection, self._job.id, "shard_reflected", shard=shard.number, num_chunks=shard.num_chunks)
-            bells = advance(connection, self._job.id)
+        claim, traced = self._claims.pop(shard.number), self._spans.pop(shard.number)
+        try:
+            with self._leases.store.write() as connection:
+                self._leases.finish(connection, claim)
+                yield connection
+                note(connection, self._job.id, "shard_reflected", shard=shard.number, num_chunks=shard.num_chunks)
+                bells = advance(connection, self._job.id)
+            traced.set_attribute("num_chunks", shard.num_chunks)
+        finally:
+            traced.end()
         self._queue.ring(bells)
+
+    def leave(self) -> None:
+        """Say of the shards that were not ended that nobody works on them here any more."""
+        while self._spans:
+            self._spans.popitem()[1].end()
 
     def _shard(self, number: int) -> corpus.Shard:
         with self._leases.store.read() as connection:
@@ -104,4 +116,7 @@ async def reflect(
         neighbours=session.recipe.shows_neighbours,
         ending=at_work.ending,
     )
-    await reflecting.run(at_work.claimed(first))
+    try:
+        await reflecting.run(at_work.claimed(first))
+    finally:
+        at_work.leave()

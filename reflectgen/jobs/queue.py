@@ -30,6 +30,7 @@ class InlineQueue:
     def __init__(self) -> None:
         self._waiting: queue.Queue[Doorbell | None] = queue.Queue()
         self._thread: threading.Thread | None = None
+        self._is_over = False
 
     def ring(self, bells: Sequence[Doorbell]) -> None:
         for bell in bells:
@@ -48,7 +49,7 @@ class InlineQueue:
                 except queue.Empty:
                     when_idle()
                     continue
-                if bell is None:
+                if self._is_over or bell is None:
                     return
                 do(bell)
 
@@ -57,6 +58,7 @@ class InlineQueue:
 
     def stop(self) -> None:
         """End the thread after the task that it is at."""
+        self._is_over = True
         self._waiting.put(None)
         if self._thread is not None:
             self._thread.join()

@@ -19,7 +19,7 @@ from reflectgen.llm.load import ServerLoad
 from reflectgen.llm.refusals import MISSING
 from reflectgen.llm.server import Server
 from reflectgen.llm.wire import CHATS, MAX_REPLY_BYTES, Wire
-from reflectgen.traces import span
+from reflectgen.traces import INPUT_TOKENS, MODEL, OUTPUT_TOKENS, STATUS, Traced, span
 
 CACHE_SALT = re.compile(r"[^@/\\\x00]{1,128}")  # what vLLM takes
 NO_BATCH = (400, 413, 422, 501, *MISSING)  # answers after which each row is asked by itself
@@ -115,7 +115,8 @@ class OpenAIClient:
             TeacherError: the same as `complete`; RequestRejected where one of the texts is too long for the model.
         """
         async with self._slots:
-            return await self._server.classify(texts, model)
+            with span("classify", rows=len(texts), **{MODEL: model}):
+                return await self._server.classify(texts, model)
 
     async def close(self) -> None:
         if self._batcher is not None:
@@ -134,29 +135,38 @@ class OpenAIClient:
         self._is_adapted = self._server.is_found
 
     async def _ask_one(self, parameters: Parameters, request: CompletionRequest) -> Completion:
-        with span("chat", rows=1) as traced:
+        with span("chat", rows=1, **{MODEL: request.model}) as traced:
             answer = await self._server.ask("POST", self._root + CHATS, parameters.body(request.messages))
-            traced.set_attribute("http.response.status_code", answer.status)
-        if answer.status in MISSING:
-            raise await self._server.what_is_missing(answer, request.model)
-        if answer.status != 200:
-            self._server.refusals.raise_for(answer)
-        completion = completion_in(answer.body, self._root)
-        if completion is None:
-            raise self._server.refusals.unusable(answer, "completion")
-        return completion
+            traced.set_attribute(STATUS, answer.status)
+            if answer.status in MISSING:
+                raise await self._server.what_is_missing(answer, request.model)
+            if answer.status != 200:
+                self._server.refusals.raise_for(answer)
+            completion = completion_in(answer.body, self._root)
+            if completion is None:
+                raise self._server.refusals.unusable(answer, "completion")
+            _tell_tokens(traced, [completion])
+            return completion
 
     async def _ask_batch(self, parameters: Parameters, rows: list[Messages]) -> list[Completion | None] | None:
         max_bytes = MAX_REPLY_BYTES * len(rows)
-        with span("chat", rows=len(rows)) as traced:
+        with span("chat", rows=len(rows), **{MODEL: str(parameters.fields["model"])}) as traced:
             answer = await self._server.ask("POST", self._root + BATCH, parameters.body(rows), max_bytes)
-            traced.set_attribute("http.response.status_code", answer.status)
-        if answer.status in NO_BATCH:
-            return None
-        if answer.status != 200:
-            self._server.refusals.raise_for(answer)
-        num_characters = [sum(len(message["content"]) for message in messages) for messages in rows]
-        return completions_in(answer.body, num_characters, self._root)
+            traced.set_attribute(STATUS, answer.status)
+            if answer.status in NO_BATCH:
+                return None
+            if answer.status != 200:
+                self._server.refusals.raise_for(answer)
+            num_characters = [sum(len(message["content"]) for message in messages) for messages in rows]
+            completions = completions_in(answer.body, num_characters, self._root)
+            _tell_tokens(traced, completions or [])
+            return completions
+
+
+def _tell_tokens(traced: Traced, completions: Sequence[Completion | None]) -> None:
+    answered = [one for one in completions if one is not None]
+    traced.set_attribute(INPUT_TOKENS, sum(one.prompt_tokens for one in answered))
+    traced.set_attribute(OUTPUT_TOKENS, sum(one.completion_tokens for one in answered))
 
 
 def _usable_salt(salt: str) -> str:

@@ -135,7 +135,9 @@ def _write_environment(layout: Layout, environ: dict[str, str]) -> None:
 def _api(wanted: Wanted, layout: Layout, api_url: str) -> Part:
     command = [sys.executable, "-m", "reflectgen", "api", "--host", wanted.host, "--port", str(wanted.port)]
     environ = {"TMPDIR": str(layout.scratch("api"))}
-    return Part("api", command, lambda _started_at: _is_ready(f"{api_url}/readyz"), environ, stop_seconds=30.0)
+    return Part(
+        "api", command, lambda _started_at: _is_ready(f"{api_url}/readyz"), environ, stop_seconds=WORKER_STOP_SECONDS
+    )
 
 
 def _workers(wanted: Wanted, layout: Layout) -> tuple[Part, ...]:

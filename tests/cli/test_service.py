@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,17 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from reflectgen.client import Client
+from reflectgen.store import Store, jobs, tasks
+from reflectgen.store.counts import count_job
+from tests.cli.background_server import background, good_answer, is_question, passage
 from tests.jobs.worlds import varied, write_corpus
+from tests.llm.fault_server import Asked
 from tests.servers import free_port
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,10 +40,12 @@ def run(tmp_path: Path) -> Run:
     return run_command
 
 
-@pytest.fixture
-def api(run: Run) -> Iterator[str]:
+@contextmanager
+def serving_api(run: Run, **more: str) -> Iterator[str]:
+    """Serve until the block ends, as a process that ends in good order when it is told to."""
     port = free_port()
-    process = subprocess.Popen([*MAIN, "api", "--port", str(port)], env=run.environ, stderr=subprocess.PIPE)
+    environ = run.environ | more
+    process = subprocess.Popen([*MAIN, "api", "--port", str(port)], env=environ, stderr=subprocess.PIPE)
     url = f"http://127.0.0.1:{port}"
     give_up = time.monotonic() + 60
     while True:
@@ -48,9 +57,45 @@ def api(run: Run) -> Iterator[str]:
             time.sleep(0.1)
     yield url
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=30)
-    assert process.returncode in (0, -signal.SIGTERM)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0
     assert all(json.loads(line)["event"] for line in log.splitlines())
+
+
+@pytest.fixture
+def api(run: Run) -> Iterator[str]:
+    with serving_api(run) as url:
+        yield url
+
+
+def test_an_api_that_does_the_work_itself_keeps_the_answers_in_flight_when_it_is_told_to_go(
+    run: Run, tmp_path: Path
+) -> None:
+    async def slow_answer(asked: Asked) -> bytes:
+        await asyncio.sleep(0.4 if is_question(asked) else 0)
+        return good_answer(asked)
+
+    key = run("keys", "create", "--name", "me", "--scope", "read", "--scope", "submit").stdout.strip()
+    corpus = write_corpus(tmp_path / "c.jsonl", [f"Chunk s{n} speaks calmly of boats and of gulls." for n in range(60)])
+    with background(slow_answer) as teacher:
+        registry = tmp_path / "registry.toml"
+        registry.write_text(
+            f'[endpoints.slow]\nurl = "{teacher.url}"\nconcurrency = 4\n'
+            '[recipes.slow]\nteacher = {use = ["slow"]}\npolicy = {ask = "all"}\n'
+        )
+        with serving_api(run, REFLECTGEN_REGISTRY=str(registry)) as url, Client(url, key) as client:
+            job = client.submit(client.upload(corpus).id, recipe="slow")
+            give_up = time.monotonic() + 60
+            while sum(map(is_question, teacher.asked)) < 10:
+                assert time.monotonic() < give_up, client.job(job.id)
+                time.sleep(0.05)
+        questions = [passage(asked) for asked in teacher.asked if is_question(asked)]
+    with Store.at(f"sqlite:///{tmp_path / 'data' / 'reflectgen.sqlite'}") as store, store.read() as connection:
+        found = jobs.find(connection, job.id)
+        assert found is not None
+        assert {state for _, state in tasks.counts(connection, found.id)} == {"ready", "done"}
+        kept = count_job(connection, found.id).num_replies
+    assert kept == len(questions) == len(set(questions)) < 60
 
 
 def test_a_job_is_submitted_watched_exported_and_deleted(run: Run, api: str, tmp_path: Path) -> None:
