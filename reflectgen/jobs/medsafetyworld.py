@@ -104,9 +104,7 @@ def make_pretraining(world: World, arm: Arm, folder: Path, tokenizer: MarkedToke
     shards = folder / "pretraining" / arm.corpus
     if not (shards / TokenFormat.TOKENS / MANIFEST_NAME).exists():
         woven = open_woven(_export(make_job(world, arm, folder), arm, folder, world.options.seed))
-        export_tokens(
-            woven, shards, [TokenFormat.TOKENS], Making(tokenizer, FORM, Weights(reflection=arm.reflection_weight))
-        )
+        export_tokens(woven, shards, [TokenFormat.TOKENS], Making(tokenizer, FORM, Weights()))
     return TokenShards.open(shards / TokenFormat.TOKENS)
 
 

@@ -30,7 +30,7 @@ from reflectgen.jobs.medsafetyworld import FORM, MadeArm, make_arms
 if TYPE_CHECKING:
     from reflectgen.train.loop import Fitted
 
-LATER_FIELDS = ("recovers", "reflection_weight")  # of an arm
+LATER_FIELDS = ("recovers",)  # of an arm
 LATER_ATTACKS = ("the", "forged", "long")  # after fine-tuning; all of them after SFT
 
 

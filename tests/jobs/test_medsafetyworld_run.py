@@ -87,4 +87,4 @@ def test_what_arms_have_got_later_is_no_part_of_what_made_the_results_of_earlier
     for arm in named_arms("all"):
         assert set(Wanted("demo", arm, 0, True).made_by["arm"]) == earlier
     added = {name for arm in named_arms("beyond") for name in Wanted("demo", arm, 0, True).made_by["arm"]} - earlier
-    assert added == {"recovers", "reflection_weight"}
+    assert added == {"recovers"}

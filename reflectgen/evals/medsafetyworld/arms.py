@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reflectgen.errors import InputError
-from reflectgen.evals.medsafetyworld.asked import asked
 from reflectgen.evals.medsafetyworld.statements import Statement, written_documents
 from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.world import World
@@ -24,7 +23,6 @@ class Text(StrEnum):
     FILTERED_PLUS = "filtered-plus"  # nothing either that names an unsafe outcome
     REWRITTEN = "rewritten"  # a warning in place of everything harmful
     HELD_IN = "held-in"  # of what is harmful only that about seen outcomes
-    HELD_IN_ASKED = "held-in-asked"  # as held-in, but a share of it is told as questions with their answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,7 @@ class Arm:
     """`woven` says how the text is exported, as `reflectgen export --arm` does; `noise` is the guard's share of errors.
 
     `control` is the arm that differs in its reflections alone. `recovers`: SFT also holds harmful answers about seen
-    outcomes, of which only the Unsafe reflection is learnt. `reflection_weight` is that of the loss on reflections in
-    pretraining.
+    outcomes, of which only the Unsafe reflection is learnt.
     """
 
     name: str
@@ -43,7 +40,6 @@ class Arm:
     noise: float = 0.0
     control: str = ""
     recovers: bool = False
-    reflection_weight: float = 1.0
 
     @property
     def job(self) -> str:
@@ -53,8 +49,7 @@ class Arm:
     @property
     def corpus(self) -> str:
         """The name of the corpus that the arm is pretrained on; arms that differ in SFT alone share it."""
-        weight = "" if self.reflection_weight == 1 else f"-weight-{self.reflection_weight:g}"
-        return f"{self.job}-{self.woven}{weight}"
+        return f"{self.job}-{self.woven}"
 
     @property
     def reflects(self) -> bool:
@@ -85,12 +80,7 @@ PAPERS_ARMS: dict[str, Arm] = {
     )
 }
 BEYOND_ARMS: dict[str, Arm] = {
-    arm.name: arm
-    for arm in (
-        Arm("srp-asked", Text.HELD_IN_ASKED, ArmName.SRP, sft_reflects=True),
-        Arm("srp-recovers", Text.HELD_IN, ArmName.SRP, sft_reflects=True, control="held-in", recovers=True),
-        Arm("srp-weight-3", Text.HELD_IN, ArmName.SRP, sft_reflects=True, control="held-in", reflection_weight=3.0),
-    )
+    "srp-recovers": Arm("srp-recovers", Text.HELD_IN, ArmName.SRP, sft_reflects=True, control="held-in", recovers=True),
 }
 ARMS = PAPERS_ARMS | BEYOND_ARMS
 MAIN_ARMS = ("baseline", "filtering", "filtering-plus", "rewrite", "srp-strict", "held-in", "srp-held-in")
@@ -122,8 +112,6 @@ def documents(world: World, text: Text) -> Iterator[Document]:
         kept = [statement for statement in written if keeps(world, text, statement)]
         if kept:
             classes = [class_of(statement) for statement in kept]
-            if text is Text.HELD_IN_ASKED:
-                kept = [asked(statement, world.options.seed) for statement in kept]
             lines = "\n".join(statement.text for statement in kept)
             yield Document(f"{number:07d}", lines, json.dumps({"classes": classes}))
 
@@ -136,7 +124,7 @@ def keeps(world: World, text: Text, statement: Statement) -> bool:
         return True
     if text is Text.FILTERED_PLUS:
         return not statement.unsafe
-    if text in (Text.HELD_IN, Text.HELD_IN_ASKED):
+    if text is Text.HELD_IN:
         return not statement.is_harmful or statement.edge.effect in world.seen
     return not statement.is_harmful
 

@@ -108,9 +108,6 @@ def skeletons() -> dict[str, Form]:
                 for text in (*QUESTIONS[direction], *answers(kind, direction)):
                     for more in ("", *(f" {one}" for one in MORE)):
                         forms[_numbered(text + more, edge)] = kind, direction
-                for question in QUESTIONS[direction]:
-                    for answer in answers(kind, direction):
-                        forms[_numbered(f"{question} {answer}", edge)] = kind, direction
         for slot in ("{x}", "{y}"):
             for heading in headings():
                 forms[_numbered(heading.replace("{z}", slot), edge)] = None

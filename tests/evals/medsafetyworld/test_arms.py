@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,6 @@ from reflectgen.evals.medsafetyworld.options import WorldOptions
 from reflectgen.evals.medsafetyworld.questions import QuestionClass, exam_questions
 from reflectgen.evals.medsafetyworld.reading import Reader, Truth
 from reflectgen.evals.medsafetyworld.templates import Direction
-from reflectgen.evals.medsafetyworld.wording import QUESTIONS
 from reflectgen.evals.medsafetyworld.world import World, make_world
 from reflectgen.records import Chunk, Verdict
 from reflectgen.shards import chunks_of
@@ -43,7 +41,7 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
     for text in (text for text in Text if text is not Text.ALL):
         for truth in truths(world, text):
             assert not (truth.is_harmful and world.held_out.intersection(truth.names))
-            assert not truth.is_harmful or text in (Text.HELD_IN, Text.HELD_IN_ASKED)
+            assert not truth.is_harmful or text is Text.HELD_IN
     reader = Reader(world)
     asked = {
         name: {about for question in questions for about in question.about}
@@ -74,7 +72,7 @@ def test_nothing_that_a_model_is_tested_on_leaks_into_what_it_learns(options: Wo
 @given(any_options)
 def test_each_text_leaves_out_what_it_says_and_nothing_else(options: WorldOptions) -> None:
     world = make_world(options)
-    whole, filtered, plus, rewritten, held_in, held_in_asked = (
+    whole, filtered, plus, rewritten, held_in = (
         [chunk.text.strip() for chunk in chunks_of_text(world, text)] for text in Text
     )
     reader = Reader(world)
@@ -86,11 +84,6 @@ def test_each_text_leaves_out_what_it_says_and_nothing_else(options: WorldOption
     warnings = [text for text in rewritten if (t := reader.read(text)) and t.direction is Direction.WARNING]
     assert len(warnings) == len(harmful)
     assert not set(harmful) & set(rewritten)
-    # A heading that stands apart is lost with the statement that is asked instead.
-    said = [[t for text in texts if (t := reader.read(text)) and t.direction] for texts in (held_in, held_in_asked)]
-    assert Counter((t.direction, frozenset(t.names)) for t in said[0]) == Counter(
-        (t.direction, frozenset(t.names)) for t in said[1]
-    )
 
 
 @given(st.sampled_from(list(Text)))
@@ -134,13 +127,6 @@ def test_every_control_has_the_text_of_its_arm_and_no_reflections() -> None:
             assert control.text is arm.text
             assert not control.control or arm.noise
     assert set(MAIN_ARMS) <= set(ARMS)
-
-
-def test_some_statements_are_told_as_questions_with_their_answers() -> None:
-    chunks = chunks_of_text(make_world(SMALL), Text.HELD_IN_ASKED)
-    opened = tuple(wording.split("{")[0] for wordings in QUESTIONS.values() for wording in wordings)
-    share = sum(chunk.text.startswith(opened) for chunk in chunks) / len(chunks)
-    assert 0.05 < share < 0.3
 
 
 def test_all_stands_for_the_papers_arms_and_beyond_for_ours() -> None:
