@@ -13,6 +13,7 @@ COUNTS = re.compile(r"^(\d+) reflections: (\d+) parse", re.MULTILINE)
 
 
 @pytest.mark.train
+@pytest.mark.timeout(900)  # a training of its own
 def test_the_tiny_model_has_learnt_the_form(tmp_path):
     pytest.importorskip("torch")
     told = os.environ | {"REFLECTGEN": f"{sys.executable} -m reflectgen"}
