@@ -65,10 +65,10 @@ class Fault(BaseModel):
 class ProblemView(BaseModel):
     """RFC 9457. `type` says which kind of problem it is and stays the same; `detail` is for people."""
 
-    type: str = Field(examples=[PREFIX + "not-found"])
-    title: str = Field(examples=[TITLES["not-found"]])
-    status: int = Field(examples=[404])
-    detail: str = Field(examples=["there is no job job_0123456789abcdef01234567"])
+    type: str
+    title: str
+    status: int
+    detail: str
     errors: list[Fault] | None = None
 
 

@@ -18,10 +18,6 @@ JOB_ID = r"^job_[0-9a-f]{24}$"
 EXPORT_ID = r"^export_[0-9a-f]{24}$"
 PLACE = r"^[0-9]{1,10}-[0-9]{1,10}-[0-9]{1,10}$"
 
-_CORPUS = "corpus_5f0c9a2b7d4e8c41d0e9a6b2"
-_JOB = "job_0f6a1b9c2d3e4f5061728394"
-_EXPORT = "export_91b2c3d4e5f60718293a4b5c"
-
 
 def _on_one_line(text: str) -> str:
     if not text.isprintable():
@@ -45,34 +41,34 @@ class Page(BaseModel, Generic[Shown]):
 class CorpusView(BaseModel):
     """A corpus that jobs may name."""
 
-    id: str = Field(examples=[_CORPUS])
+    id: str
     object: Literal["corpus"] = "corpus"
-    name: str = Field(examples=["essays.jsonl.zst"])
-    num_bytes: int = Field(examples=[1048576])
+    name: str
+    num_bytes: int
     sha256: str | None = Field(None, description="of an upload; null where the corpus lies under an operator's root")
-    created_at: int = Field(examples=[1764086400])
+    created_at: int
 
 
 class CorpusReference(BaseModel, extra="forbid"):
     """A corpus by reference: exactly one of `path`, under a root of the operator's, and `url`, where those are on."""
 
-    path: str | None = Field(None, min_length=1, max_length=1024, examples=["essays/2026"])
-    url: str | None = Field(None, min_length=1, max_length=2048, examples=["https://data.example.org/essays.jsonl"])
-    name: Line | None = Field(None, examples=["essays"])
+    path: str | None = Field(None, min_length=1, max_length=1024)
+    url: str | None = Field(None, min_length=1, max_length=2048)
+    name: Line | None = None
 
 
 class RequestCounts(BaseModel):
     """Chunks, as far as the corpus has been read: all, those with their reflection, those that were set aside."""
 
-    total: int = Field(examples=[12000])
-    completed: int = Field(examples=[4700])
-    failed: int = Field(examples=[0])
+    total: int
+    completed: int
+    failed: int
 
 
 class SetAside(BaseModel):
     """A piece of work that every attempt at ended with an error."""
 
-    kind: str = Field(examples=["reflect"])
+    kind: str
     number: int
     error: str
 
@@ -84,17 +80,17 @@ class Ledger(BaseModel):
     num_documents: int
     num_rejected_rows: int
     num_chunks: int
-    tasks: dict[str, dict[str, int]] = Field(examples=[{"plan": {"done": 1}, "reflect": {"done": 3, "leased": 2}}])
+    tasks: dict[str, dict[str, int]]
     set_aside: list[SetAside] = Field(default_factory=list)
 
 
 class JobView(BaseModel):
     """A job, in the shape of a batch of OpenAI's Batch API; times are seconds since 1970."""
 
-    id: str = Field(examples=[_JOB])
+    id: str
     object: Literal["job"] = "job"
-    status: Status = Field(examples=["in_progress"])
-    created_at: int = Field(examples=[1764086400])
+    status: Status
+    created_at: int
     in_progress_at: int | None = None
     finalizing_at: int | None = None
     completed_at: int | None = None
@@ -104,17 +100,17 @@ class JobView(BaseModel):
     paused_at: int | None = None
     request_counts: RequestCounts
     ledger: Ledger
-    corpus: str = Field(examples=[_CORPUS])
-    recipe: str | dict[str, Any] = Field(examples=["builtin"])
+    corpus: str
+    recipe: str | dict[str, Any]
     error: str | None = None
     stale_exports: list[str] = Field(default_factory=list, description="made before something was last rejected")
-    metadata: dict[str, str] = Field(default_factory=dict, examples=[{"team": "pretraining"}])
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 class CountsView(BaseModel):
     """Everything that `reflectgen stats` counts, by verdict, category, road and reason."""
 
-    counts: dict[str, Any] = Field(examples=[{"num_chunks": 12000, "verdicts": {"safe": 11950, "unsafe": 50}}])
+    counts: dict[str, Any]
 
 
 class RetryView(BaseModel):
@@ -123,13 +119,13 @@ class RetryView(BaseModel):
 
 
 class Deleted(BaseModel):
-    id: str = Field(examples=[_JOB])
+    id: str
     object: Literal["job"] = "job"
     deleted: Literal[True] = True
 
 
 class CorpusDeleted(BaseModel):
-    id: str = Field(examples=[_CORPUS])
+    id: str
     object: Literal["corpus"] = "corpus"
     deleted: Literal[True] = True
 
@@ -147,7 +143,7 @@ class ReviewView(BaseModel):
 class ReflectionView(BaseModel):
     """The reflection that stands at a chunk now, with the chunk's text."""
 
-    id: str = Field(description="shard, document and chunk", examples=["0-3-1"])
+    id: str = Field(description="shard, document and chunk")
     object: Literal["reflection"] = "reflection"
     document_id: str
     start: int = Field(description="code points from the document's start")
@@ -171,8 +167,8 @@ class ReviewRequest(BaseModel, extra="forbid"):
     """A person's word. A rejected reflection gives way to the template; `verdict` and `category` say of which one."""
 
     decision: Literal["accept", "reject"]
-    reviewer: Line = Field(examples=["maria"])
-    reason: str = Field("", max_length=2000, examples=["the rationale speaks of another passage"])
+    reviewer: Line
+    reason: str = Field("", max_length=2000)
     revision: int | None = Field(None, ge=0, lt=2**31, description="what was looked at; 409 where a newer one stands")
     verdict: Verdict | None = None
     category: Category | None = None
@@ -186,15 +182,15 @@ class ExportRequest(BaseModel, extra="forbid"):
 
 
 class ExportFile(BaseModel):
-    name: str = Field(examples=["parquet/train-00000-of-00001.parquet"])
+    name: str
     num_bytes: int
     sha256: str | None = Field(None, description="null of the card and the manifest")
 
 
 class ExportView(BaseModel):
-    id: str = Field(examples=[_EXPORT])
+    id: str
     object: Literal["export"] = "export"
-    job: str = Field(examples=[_JOB])
+    job: str
     status: Literal["in_progress", "completed"]
     created_at: int
     completed_at: int | None = None
@@ -205,16 +201,16 @@ class ExportView(BaseModel):
 
 
 class RecipeView(BaseModel):
-    name: str = Field(examples=["builtin"])
+    name: str
     recipe: dict[str, Any]
 
 
 class EndpointView(BaseModel):
     """An endpoint that recipes may use. Where it lies and how it is paid for is the operator's business."""
 
-    name: str = Field(examples=["qwen-big"])
-    model: str | None = Field(None, examples=["Qwen/Qwen3-235B-A22B"])
-    concurrency: int = Field(examples=[64])
+    name: str
+    model: str | None = None
+    concurrency: int
 
 
 class Offers(BaseModel, Generic[Shown]):
@@ -231,4 +227,4 @@ class Readiness(BaseModel):
     """What the service needs, and whether it is there."""
 
     status: Literal["ready", "not ready"]
-    checks: dict[str, str] = Field(examples=[{"database": "ok", "redis": "ok", "data": "ok"}])
+    checks: dict[str, str]

@@ -93,12 +93,9 @@ class Surround:
         method = scope["method"] if route != "none" else "any"
         self._metrics.answered(method, route, status, seconds)
         traced.update_name(f"{method} {route}")
-        for name, value in (
-            ("http.request.method", method),
-            ("http.route", route),
-            (STATUS, status),
-        ):
-            traced.set_attribute(name, value)
+        traced.set_attribute("http.request.method", method)
+        traced.set_attribute("http.route", route)
+        traced.set_attribute(STATUS, status)
         _log.info(
             "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), key=key_id
         )

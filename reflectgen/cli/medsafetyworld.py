@@ -152,8 +152,9 @@ def run(
         for arm in named_arms(arms)
     ]
     console = Console(stderr=True, highlight=False)
-    folder = results or out / "results"
-    run_all(wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False), folder)
+    folder = run_all(
+        wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False), results
+    )
     names = {one.result_name for one in wanted}
     sources = read_sources([folder], names)
     write_report(sources, out / "report")

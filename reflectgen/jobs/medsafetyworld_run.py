@@ -75,8 +75,10 @@ class Wanted:
 
 def run_all(
     wanted: Sequence[Wanted], out: Path, processes: int, note: Callable[[str], None], results: Path | None = None
-) -> None:
-    """Bring every arm and seed to its result; `note` hears of each that is done. `results`: a folder of its own.
+) -> Path:
+    """Bring every arm and seed to its result, and return the folder of results: `results`, or one in `out`.
+
+    `note` hears of each that is done.
 
     Raises:
         RecipeError: there is a result that was made by another definition of its preset.
@@ -93,7 +95,7 @@ def run_all(
     if processes == 1:
         for one, data in made:
             note(_said(run_arm(one, data, out, results)))
-        return
+        return results
     # A forked process would share the threads of a library that does not know of it.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(run_arm, one, data, out, results) for one, data in made}
@@ -104,6 +106,7 @@ def run_all(
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise error
                 note(_said(future.result()))
+    return results
 
 
 def run_arm(wanted: Wanted, made: MadeArm, out: Path, results: Path) -> ArmResult:

@@ -18,8 +18,8 @@ from reflectgen.reflection.form import FormOptions
 class JobRequest(BaseModel, extra="forbid", frozen=True):
     """A job as it is asked for. It names corpora and endpoints that the service knows, never a path or an address."""
 
-    corpus: str = Field(min_length=1, max_length=64, examples=["corpus_5f0c9a2b7d4e8c41d0e9a6b2"])
-    recipe: str | RecipeSections = Field(default="builtin", examples=["builtin"])
+    corpus: str = Field(min_length=1, max_length=64)
+    recipe: str | RecipeSections = "builtin"
     read: ReadOptions = ReadOptions()
     chunks: ChunkOptions = ChunkOptions()
     form: FormOptions | None = None  # None: that of the recipe's mode

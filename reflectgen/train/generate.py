@@ -76,16 +76,11 @@ class Generator:
 
     def __init__(self, folder: Path) -> None:
         import torch
-        from transformers import AutoTokenizer
 
-        from reflectgen.train.model import cannot_load, pretrained
+        from reflectgen.train.model import pretrained, pretrained_tokenizer
 
-        model = pretrained(folder)
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:  # the tokenizers library raises nothing more special
-            raise cannot_load("a tokenizer", folder, error) from error
-        self._model = model
+        self._model = pretrained(folder)
+        self._tokenizer: Any = pretrained_tokenizer(folder)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model.to(self._device).eval()
         self._tokenizer.padding_side = "left"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from reflectgen.errors import InputError
@@ -64,11 +64,22 @@ def pretrained(folder: Path, **options: Any) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise cannot_load("a model", folder, error) from error
+        raise _cannot_load("a model", folder, error) from error
 
 
-def cannot_load(what: str, folder: Path, error: Exception) -> InputError:
-    """Say in one line why something of a Hugging Face folder was not loaded."""
+def pretrained_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of a Hugging Face folder.
+
+    Raises:
+        InputError: there is none that can be loaded.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises nothing more special
+        raise _cannot_load("a tokenizer", folder, error) from error
+
+
+def _cannot_load(what: str, folder: Path, error: Exception) -> InputError:
     first = str(error).strip().partition("\n")[0]
     return InputError(f"cannot load {what} from {folder}: {first or type(error).__name__}")
 

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.train
 
 
 @pytest.fixture(scope="module")
-def tokens(tmp_path_factory):
-    return write_tokens(tmp_path_factory.mktemp("corpus") / "export")
-
-
-@pytest.fixture(scope="module")
 def finished(tmp_path_factory, tokens):
     """A run of 4 steps that no test changes, and whose folder tests copy."""
     from reflectgen.cli import main

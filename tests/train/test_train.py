@@ -11,16 +11,11 @@ from pathlib import Path
 import pytest
 
 from reflectgen.cli import main
-from tests.train.commands import said_of, write_config, write_tokens
+from tests.train.commands import said_of, write_config
 from tests.train.worlds import TINY
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.train
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory):
-    return write_tokens(tmp_path_factory.mktemp("corpus") / "export")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reflectgen.errors import InputError
 from reflectgen.evals.medsafetyworld.generator import GenerateOptions, Prompt
 from reflectgen.evals.medsafetyworld.training_data import prompt_text
 
@@ -26,14 +25,11 @@ class CheckpointGenerator:
 
     def __init__(self, folder: Path) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
-            first = str(error).strip().partition("\n")[0]
-            raise InputError(f"cannot load a model from {folder}: {first}") from error
+        from reflectgen.train.model import pretrained, pretrained_tokenizer
+
+        model = pretrained(folder)
+        self._tokenizer: Any = pretrained_tokenizer(folder)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.to(self._device).eval()
         self._end = self._tokenizer.eos_token_id

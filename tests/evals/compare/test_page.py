@@ -1,15 +1,13 @@
 """The page: nothing from anywhere, nothing of a corpus that could run, and every figure in the JSON too."""
 
 import json
-import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
 
 from reflectgen.evals.compare.page import render_page
 from reflectgen.evals.compare.result import RecipeRun
+from tests.evals.browser import laid_out
 from tests.evals.compare.making import SAFE, UNSAFE, report, result, row, run
 
 HOSTILE = (
@@ -75,26 +73,7 @@ def test_one_recipe_has_a_page_without_agreement():
 
 
 def test_a_browser_lays_it_out_runs_nothing_and_overflows_nowhere(hostile_report, tmp_path):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("needs Chromium, which is not here")
-    page = tmp_path / "compare.html"
-    page.write_text(render_page(hostile_report), encoding="utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    # A frame of a phone's width around the page; the harness, unlike the page, may run scripts.
-    harness = tmp_path / "harness.html"
-    harness.write_text(
-        f'<iframe id="f" width="360" height="800" src="{page.as_uri()}"></iframe><pre id="said"></pre><script>'
-        "const f = document.getElementById('f'); f.onload = () => { const d = f.contentDocument;"
-        "document.getElementById('said').textContent = JSON.stringify([d.title, d.documentElement.scrollWidth,"
-        "d.querySelectorAll('section').length]); };</script>",
-        encoding="utf-8",
-    )
-    options = ["--allow-file-access-from-files", "--virtual-time-budget=5000", "--dump-dom", harness.as_uri()]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=100)
-    found = re.search(r'<pre id="said">(.*?)</pre>', done.stdout)
-    assert found is not None, done.stderr[-500:]
-    title, width, num_sections = json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">"))
+    title, width, num_sections = laid_out(render_page(hostile_report), tmp_path)
     assert title.startswith("Recipes compared") and title != "owned"
     assert width <= 360
     assert num_sections >= 7

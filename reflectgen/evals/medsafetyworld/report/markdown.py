@@ -11,7 +11,8 @@ from reflectgen.evals.medsafetyworld.report import tables
 from reflectgen.evals.medsafetyworld.report.cautions import cautions
 from reflectgen.evals.medsafetyworld.report.figures import SFT, Group, grouped
 from reflectgen.evals.medsafetyworld.report.page import described
-from reflectgen.evals.medsafetyworld.report.plots import Plot, plots
+from reflectgen.evals.medsafetyworld.report.picture import Plot
+from reflectgen.evals.medsafetyworld.report.plots import plots
 from reflectgen.evals.medsafetyworld.report.sources import Source
 from reflectgen.shards import whole_file
 

@@ -13,7 +13,7 @@ from reflectgen.evals.compare.tables import Table
 from reflectgen.evals.medsafetyworld.report import tables
 from reflectgen.evals.medsafetyworld.report.cautions import cautions
 from reflectgen.evals.medsafetyworld.report.figures import SFT, Group
-from reflectgen.evals.medsafetyworld.report.plots import DARK, LIGHT, Plot
+from reflectgen.evals.medsafetyworld.report.picture import DARK, LIGHT, Plot
 from reflectgen.evals.medsafetyworld.report.sources import Source, definition
 
 OWN_STYLE, METHOD = (Path(__file__).with_name(name) for name in ("page.css", "method.html"))

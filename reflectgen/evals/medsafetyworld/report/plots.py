@@ -1,81 +1,18 @@
-"""The report's pictures, by matplotlib: each in a light and a dark dress, with a text that says what it shows."""
+"""What the report draws: safety against utility, attacks, and the models' own reflections."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from reflectgen.evals.medsafetyworld.arms import ARMS
 from reflectgen.evals.medsafetyworld.report.figures import COUNTS, PREFILL, SFT, ArmStage, Group, Share
+from reflectgen.evals.medsafetyworld.report.picture import Plot
 
-DPI = 110
-NUM_COLOURS = 96
 COLOURS = ("#d1495b", "#2f7fc1", "#7a5cc7", "#c98a00", "#1d9a6c", "#7d858f", "#0a6e5a", "#b8579a")
 SHAPES = ("s", "o", "D", "^", "v", "P", "X", "*")
 COUNT_COLOURS = {"printed": "#9db4c9", "undefended": "#e08a2e", "released": "#b3273a"}
 GENERAL_COLOURS = {"right": "#9db4c9", "seen": "#2a7d5f"}
-
-
-@dataclass(frozen=True, slots=True)
-class Dress:
-    name: str
-    ground: str
-    ink: str
-    grid: str
-
-
-LIGHT = Dress("light", "#ffffff", "#1b1f24", "#d5dae0")
-DARK = Dress("dark", "#14171b", "#e6e9ed", "#353c46")
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """`name` is that of its file; `alt` says in words what is drawn."""
-
-    name: str
-    title: str
-    alt: str
-    draw: Callable[[Any], None]  # takes an empty matplotlib figure
-    size: tuple[float, float]  # inches
-
-
-def have_matplotlib() -> bool:
-    return find_spec("matplotlib") is not None
-
-
-def png(plot: Plot, dress: Dress = LIGHT) -> bytes:
-    """Return a plot as PNG of few colours; the same figures give the same bytes on one machine."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    pillow: Any = import_module("PIL.Image")  # comes with matplotlib; by name, for types are checked without it, too
-    style: Any = {
-        "text.parse_math": False,  # a name is a name, whatever is in it
-        "font.size": 8.5,
-        "axes.titlesize": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "figure.facecolor": dress.ground,
-        "axes.facecolor": dress.ground,
-        "grid.color": dress.grid,
-        "legend.frameon": False,
-        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), dress.ink),
-    }
-    with mpl.rc_context(style):
-        figure = Figure(figsize=plot.size, dpi=DPI, layout="constrained")
-        canvas: Any = FigureCanvasAgg(figure)
-        plot.draw(figure)
-        canvas.draw()
-    size = canvas.get_width_height()
-    drawn = pillow.frombytes("RGBA", size, bytes(canvas.buffer_rgba())).convert("RGB")
-    written = io.BytesIO()
-    drawn.quantize(NUM_COLOURS, dither=pillow.Dither.NONE).save(written, format="png", optimize=True)
-    return written.getvalue()
 
 
 def plots(group: Group) -> list[Plot]:

@@ -13,7 +13,8 @@ from reflectgen.evals.medsafetyworld.report.figures import Group, grouped
 from reflectgen.evals.medsafetyworld.report.markdown import pictures_folder, write_block
 from reflectgen.evals.medsafetyworld.report.orderings import orderings
 from reflectgen.evals.medsafetyworld.report.page import Pictures, render_page
-from reflectgen.evals.medsafetyworld.report.plots import DARK, LIGHT, have_matplotlib, plots, png
+from reflectgen.evals.medsafetyworld.report.picture import DARK, LIGHT, have_matplotlib, png
+from reflectgen.evals.medsafetyworld.report.plots import plots
 from reflectgen.evals.medsafetyworld.report.sources import Source
 from reflectgen.shards import whole_file
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,12 @@ import pytest
 
 from reflectgen.evals.medsafetyworld.report.figures import grouped
 from reflectgen.evals.medsafetyworld.report.page import Pictures, render_page, repeat
-from reflectgen.evals.medsafetyworld.report.plots import DARK, LIGHT, plots
+from reflectgen.evals.medsafetyworld.report.picture import DARK, LIGHT
+from reflectgen.evals.medsafetyworld.report.plots import plots
 from reflectgen.evals.medsafetyworld.report.sources import Source
 from reflectgen.evals.medsafetyworld.report.write import to_json
 from reflectgen.evals.medsafetyworld.result import ArmResult
+from tests.evals.browser import laid_out
 from tests.evals.medsafetyworld.report.making import as_in_the_paper, result, stage
 
 HOSTILE = "</td><script>document.title='owned'</script><img src=http://evil.example/x onerror=alert(1)>"
@@ -113,26 +112,7 @@ def test_the_commands_name_seeds_that_follow_one_another() -> None:
 
 
 def test_a_browser_lays_it_out_runs_nothing_and_overflows_nowhere(hostile_page: str, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("needs Chromium, which is not here")
-    page = tmp_path / "report.html"
-    page.write_text(hostile_page, encoding="utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    # A frame of a phone's width around the page; the harness, unlike the page, may run scripts.
-    harness = tmp_path / "harness.html"
-    harness.write_text(
-        f'<iframe id="f" width="360" height="800" src="{page.as_uri()}"></iframe><pre id="said"></pre><script>'
-        "const f = document.getElementById('f'); f.onload = () => { const d = f.contentDocument;"
-        "document.getElementById('said').textContent = JSON.stringify([d.title, d.documentElement.scrollWidth,"
-        "d.querySelectorAll('section').length]); };</script>",
-        encoding="utf-8",
-    )
-    options = ["--allow-file-access-from-files", "--virtual-time-budget=5000", "--dump-dom", harness.as_uri()]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=100)
-    found = re.search(r'<pre id="said">(.*?)</pre>', done.stdout)
-    assert found is not None, done.stderr[-500:]
-    title, width, num_sections = json.loads(found[1])
+    title, width, num_sections = laid_out(hostile_page, tmp_path)
     assert title == "MedSafetyWorld"
     assert width <= 360
     assert num_sections == 5

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reflectgen.evals.medsafetyworld.report.figures import grouped
-from reflectgen.evals.medsafetyworld.report.plots import DARK, LIGHT, plots, png
+from reflectgen.evals.medsafetyworld.report.picture import DARK, LIGHT, png
+from reflectgen.evals.medsafetyworld.report.plots import plots
 from tests.evals.medsafetyworld.report.making import as_in_the_paper, result, stage
 
 
