@@ -62,6 +62,17 @@ def test_forms_without_exactly_one_file_are_refused_and_leave_nothing(here: Worl
     assert _files(here) == []
 
 
+def test_a_form_whose_headers_do_not_end_is_refused_and_leaves_nothing(here: World) -> None:
+    client = here.client("submit")
+    for name in (b"X-" + b"a" * 5000, b"X"):
+        header = name + b": " + b"b" * (10 if len(name) > 1 else 5000)
+        head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n' + header + b"\r\n\r\n"
+        body = head + LINES + b"\r\n--b--\r\n"
+        answer = client.post("/v1/corpora", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
+        assert answer.status_code == 400, answer.text
+    assert _files(here) == []
+
+
 def test_an_upload_ends_at_its_limit_whether_it_says_its_length_or_not(tmp_path: Path) -> None:
     with world(tmp_path / "data", max_upload_bytes=1000) as here:
         client = here.client("submit")

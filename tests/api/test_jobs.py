@@ -40,6 +40,20 @@ def test_the_same_key_and_body_is_one_job_and_another_body_is_refused(here: Worl
         assert connection.execute(select(func.count()).select_from(job)).scalar_one() == 2
 
 
+def test_a_job_names_neither_a_file_nor_an_address(here: World) -> None:
+    client = here.client("submit")
+    corpus = here.corpus(client)
+    for wanted in (
+        {"chunks": {"tokenizer": "/etc/passwd", "chunk_tokens": 100}},
+        {"chunks": {"tokenizer": "/etc/passwd"}},
+        {"chunks": {"chunk_tokens": 100}},
+        {"recipe": {"endpoints": {"mine": {"url": "http://10.0.0.1"}}, "teacher": {"use": ["mine"]}}},
+    ):
+        answer = client.post("/v1/jobs", json={"corpus": corpus, **wanted})
+        assert answer.status_code == 422, answer.text
+    assert here.queue.rung == []
+
+
 def test_a_refused_job_does_not_use_up_its_idempotency_key(here: World) -> None:
     client = here.client("read", "submit")
     headers = {"Idempotency-Key": "k2"}

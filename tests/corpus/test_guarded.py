@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,6 +53,20 @@ def test_a_file_that_is_gone_is_an_error_not_a_row(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError):
         list(read_rows_guarded(source, ReadOptions()))
+
+
+def test_a_child_knows_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFLECTGEN_TEACHER_API_KEY", "canary-5fe1")
+    rows = iter(read_rows_guarded(find_sources([str(_write(tmp_path, "jsonl.gz"))]).sources[0], ReadOptions()))
+    next(rows)
+    ours = Path(f"/proc/{os.getpid()}")
+    if not (ours / "task").is_dir():
+        pytest.skip("needs /proc")
+    children = " ".join(path.read_text() for path in ours.glob("task/*/children")).split()
+    environments = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
+    list(rows)
+    assert any(b"MALLOC_ARENA_MAX" in one for one in environments)
+    assert not any(b"canary-5fe1" in one for one in environments)
 
 
 def test_memory_has_a_limit(tmp_path: Path) -> None:
