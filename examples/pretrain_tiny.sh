@@ -1,5 +1,5 @@
 #!/bin/sh
-# From the example corpus to a model that writes reflections, on a CPU, in minutes.
+# From the example corpus to a model that writes reflections, on a CPU, in under three minutes.
 # Usage: examples/pretrain_tiny.sh [FOLDER]; needs the extra `train`. Run it again to go on where it stopped.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 """Shapes of models: a nano one for CPUs, and SmolLM2's (arXiv 2502.02737), which the paper's models follow.
 
-SmolLM2's are those of the config.json of HuggingFaceTB/SmolLM2-135M, -360M and -1.7B, whose vocabulary has 49,152 ids;
-torchtune's `models/smol` says the same of layers, heads, widths and rotary bases.
+SmolLM2's layers, heads, widths and rotary bases are those of torchtune's `models/smol`; with a vocabulary of 49,152 ids
+they have the published numbers of parameters.
 """
 
 from __future__ import annotations
