@@ -117,6 +117,8 @@ class Worker:
                 with suppress(OutputError):
                     self._give_back(leases, "")
             except Exception as error:
+                # A pool of endpoints that has given up stays so: the next attempt knocks with fresh ones.
+                await self._sessions.close()
                 self._mend(error, job, leases)
         return True
 

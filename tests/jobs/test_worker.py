@@ -13,7 +13,9 @@ from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.service import request_archive, request_export, resume, retry, stop
 from reflectgen.shards import read_documents
 from reflectgen.store import archives, events, tasks
+from tests.cli.background_server import background, good_answer
 from tests.jobs.service_world import Service
+from tests.llm.fault_server import http
 
 TEXTS = [" ".join(f"Sentence s{d}x{n} speaks calmly of boats and gulls today." for n in range(40)) for d in range(30)]
 
@@ -255,6 +257,27 @@ def test_an_endpoint_that_is_away_costs_no_attempt(service):
     assert (row.state, row.num_attempts) == ("ready", 0)
     assert row.error
     assert service.status(job_id) == "validating"
+
+
+def test_an_endpoint_that_was_away_for_longer_than_its_patience_is_asked_again_by_the_same_worker(service):
+    doors = [http(503), None]
+    with background(lambda asked: answer(doors[0], asked)) as server:
+        endpoint = {"url": server.url, "model": "m", "outage_patience_seconds": 0}
+        service.registry = Registry.model_validate(
+            {"endpoints": {"far": endpoint}, "recipes": {"far": {"teacher": {"use": ["far"]}}}}
+        )
+        job_id = service.submit(service.add_corpus(["Chunk s1 speaks calmly of boats."], "corpus_2"), recipe="far")
+        service.deliver()
+        assert [row.kind for row in service.tasks(job_id) if row.state == "ready"] == ["reflect"]
+        doors.pop(0)
+        service.alter_tasks(not_before=0.0)
+        service.reconcile()
+        service.deliver()
+        assert service.status(job_id) == "completed"
+
+
+async def answer(door, asked):
+    return door or good_answer(asked)
 
 
 def test_two_exports_hold_the_same_bytes_whoever_made_them(service, tmp_path):
