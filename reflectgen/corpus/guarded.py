@@ -139,7 +139,7 @@ class _child:  # noqa: N801  used as a function
 def _timed(stream: IO[bytes]) -> Iterator[bytes | None]:
     """Yield whole lines of a pipe; None, and no more, where none comes for too long."""
     os.set_blocking(stream.fileno(), False)
-    held = b""
+    held = bytearray()  # grows in place: a long line comes in thousands of pieces
     while True:
         if not select.select([stream], [], [], _SILENCE_SECONDS)[0]:
             yield None
@@ -150,9 +150,10 @@ def _timed(stream: IO[bytes]) -> Iterator[bytes | None]:
         if b"\n" not in piece:
             held += piece
             continue
-        *lines, rest = (held + piece).split(b"\n")
+        first, *lines = piece.split(b"\n")
+        yield bytes(held + first)
+        held = bytearray(lines.pop())
         yield from lines
-        held = rest
 
 
 def _row(said: dict[str, Any], source: Source) -> Document | RejectedRow:

@@ -17,7 +17,7 @@ from reflectgen.corpus.read import ReadOptions, find_sources, read_rows
 from reflectgen.errors import InputError
 from reflectgen.records import RejectedRow
 
-TEXTS = ["One.", "Ünïcode \u2028 and \x85", "", "x" * 5000]
+TEXTS = ["One.", "Ünïcode \u2028 and \x85", "", "x" * 5000, "y" * 300_000]  # the last is longer than a pipe holds
 
 
 def _write(folder: Path, kind: str) -> Path:
@@ -38,7 +38,7 @@ def test_a_child_reads_what_we_would(tmp_path: Path, kind: str, skip: int) -> No
     rows = list(read_rows_guarded(source, ReadOptions(), skip))
     assert rows == list(read_rows(source, ReadOptions(), skip))
     assert [row.line for row in rows] == [row.line for row in read_rows(source, ReadOptions(), skip)]
-    assert check_file(source) == 5
+    assert check_file(source) == 6
 
 
 def test_plain_files_need_no_child(tmp_path: Path) -> None:
@@ -70,15 +70,17 @@ def test_a_child_knows_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_memory_has_a_limit(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"text": ["a" * 100_000_000] * 4}), tmp_path / "a.parquet")
+    texts = [f"{n}{'a' * 4_000_000}" for n in range(60)]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", row_group_size=60)
     (source,) = find_sources([str(tmp_path / "a.parquet")]).sources
-    options, guard = ReadOptions(max_document_bytes=10**9), Guard(memory_bytes=64 << 20, min_unpacked_bytes=1 << 40)
-    *good, last = read_rows_guarded(source, options, guard=guard)
-    assert good == []
-    assert isinstance(last, RejectedRow)
-    assert last.reason == "unreadable_file"
+    small, big = (Guard(memory_bytes=size, min_unpacked_bytes=1 << 40) for size in (64 << 20, 2 << 30))
+    (only,) = read_rows_guarded(source, ReadOptions(), guard=small)
+    assert isinstance(only, RejectedRow)
+    assert only.reason == "unreadable_file"
     with pytest.raises(InputError):
-        check_file(source, guard)
+        check_file(source, small)
+    assert [row.line for row in read_rows_guarded(source, ReadOptions(), guard=big)] == list(range(1, 61))
+    assert check_file(source, big) == 60
 
 
 def test_processor_time_has_a_limit(tmp_path: Path) -> None:
