@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from pathlib import Path
@@ -12,21 +11,9 @@ import structlog
 
 from reflectgen.api.problems import without_places
 from reflectgen.jobs.advance import hold
-from reflectgen.logs import about, set_up_logs, without_secrets
+from reflectgen.logs import about, without_secrets
 from reflectgen.store import jobs
 from tests.api.worlds import World, world
-
-
-@pytest.fixture
-def log():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    stream = io.StringIO()
-    set_up_logs(stream=stream)
-    yield stream
-    root.handlers, level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def test_no_key_reaches_log_database_or_answer(tmp_path: Path, log) -> None:
