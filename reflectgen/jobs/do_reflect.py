@@ -6,6 +6,7 @@ So the calls in flight stay as many as they may be from one shard to the next, a
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from reflectgen.jobs.advance import advance, note
 from reflectgen.jobs.apart import apart
 from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.desk import make_desk
-from reflectgen.jobs.ledger import Leases
+from reflectgen.jobs.ledger import Leases, about_claim
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.reflect import Reflecting
@@ -29,6 +30,8 @@ from reflectgen.store.tasks import Claim
 from reflectgen.traces import Traced, begun
 
 CHAIN_SECONDS = 120.0  # a worker takes no further shard of the job after that: another job may be waiting
+
+log = logging.getLogger(__name__)
 
 
 class ShardsAtWork:
@@ -41,6 +44,7 @@ class ShardsAtWork:
         self._stop = stop
         self._claims: dict[int, Claim] = {}  # by the number of the shard
         self._spans: dict[int, Traced] = {}
+        self._progressing: set[Claim] = set()
 
     async def claimed(self, first: Claim) -> AsyncIterator[corpus.Shard]:
         """Yield the shard of `first`, then of what can be claimed, until there is nothing or it is time to leave."""
@@ -49,6 +53,8 @@ class ShardsAtWork:
         while claim is not None:
             self._claims[claim.number] = claim
             self._spans[claim.number] = begun("shard", task=claim.id, shard=claim.number, attempt=claim.token)
+            with about_claim(claim):
+                log.info("begun")
             yield await apart(self._leases.store, partial(self._shard, claim.number))
             if self._stop.is_set() or time.monotonic() > give_up:
                 return
@@ -71,7 +77,20 @@ class ShardsAtWork:
             traced.set_attribute("num_chunks", shard.num_chunks)
         finally:
             traced.end()
+        with about_claim(claim):
+            log.info("reflected: %d chunks", shard.num_chunks)
         self._queue.ring(bells)
+
+    async def settled(self, shard: corpus.Shard) -> None:
+        """Note, once for each claim, that something of its shard was committed."""
+        claim = self._claims.get(shard.number)
+        if claim is not None and claim not in self._progressing:
+            self._progressing.add(claim)
+            await apart(self._leases.store, partial(self._leases.note_progress, claim))
+
+    def blame(self, shard: corpus.Shard | None) -> None:
+        """Say over which shard the work failed."""
+        self._leases.at_fault = self._claims.get(shard.number) if shard else None
 
     def leave(self) -> None:
         """Say of the shards that were not ended that nobody works on them here any more."""
@@ -115,8 +134,12 @@ async def reflect(
         stop=stop,
         neighbours=session.recipe.shows_neighbours,
         ending=at_work.ending,
+        settled=at_work.settled,
     )
     try:
         await reflecting.run(at_work.claimed(first))
+    except Exception:
+        at_work.blame(reflecting.failed_at)
+        raise
     finally:
         at_work.leave()

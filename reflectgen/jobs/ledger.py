@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from operator import attrgetter
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,7 @@ from typing import Self
 from sqlalchemy import Connection, select
 
 from reflectgen.errors import OutputError, ReflectgenError
+from reflectgen.logs import about
 from reflectgen.store import Store, tasks
 from reflectgen.store.tables import job
 from reflectgen.store.tasks import Claim
@@ -27,6 +28,11 @@ class LeaseLost(ReflectgenError):
     """A task is no longer ours; whoever has it now goes on from what is committed."""
 
 
+def about_claim(claim: Claim) -> AbstractContextManager[object]:
+    """Have what is logged in the block say which task it is about."""
+    return about(task=claim.id, kind=claim.kind, shard=claim.number, attempt=claim.token)
+
+
 def owner() -> str:
     """Return what a claim is signed with."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -36,7 +42,7 @@ class Leases:
     """The tasks that this worker holds, kept alive by a thread of their own until the block ends.
 
     `on_end` is called, once and from that thread, when the work should stop: the job is held, the worker is to go, or
-    a lease is lost. `why` then says which.
+    a lease is lost. `why` then says which. `at_fault` is the one task over which the work failed, where that is known.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Leases:
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self.why = ""
+        self.at_fault: Claim | None = None
 
     @property
     def store(self) -> Store:
@@ -100,12 +107,18 @@ class Leases:
             extends = not self._extended.issuperset(claims)
             self._extended.update(claims)
         if extends:
-            held = [one for one in claims if tasks.is_held(connection, [one], self._lease_seconds, progress=True)]
+            # A worker writes of several shards at once: which of them goes on, `note_progress` is told.
+            held = [one for one in claims if self._is_held(connection, one, progress=one.kind != "reflect")]
         else:
             held = tasks.held_fast(connection, claims)
         still = self.claims  # without those that were ended while their lock was waited for
         if any(claim in still for claim in claims if claim not in held):
             raise LeaseLost("another worker has taken a task over; this one stops")
+
+    def note_progress(self, claim: Claim) -> None:
+        """Forget earlier attempts at a task: something of it was committed."""
+        with self._store.write() as connection:
+            self._is_held(connection, claim, progress=True)
 
     def finish(self, connection: Connection, claim: Claim) -> None:
         """End a task and hold it no longer; first in a transaction that locks no other task, and so is its own fence.
@@ -133,6 +146,9 @@ class Leases:
                 self._claims.append(claim)
         return claim
 
+    def _is_held(self, connection: Connection, claim: Claim, *, progress: bool) -> bool:
+        return tasks.is_held(connection, [claim], self._lease_seconds, progress=progress)
+
     def _beat(self) -> None:
         waited = 0.0
         while not self._ended.wait(TICK_SECONDS):
@@ -153,7 +169,7 @@ class Leases:
             self._extended.clear()
         for claim in self.claims:
             with self._store.write() as connection:
-                is_held = tasks.is_held(connection, [claim], self._lease_seconds, progress=False)
+                is_held = self._is_held(connection, claim, progress=False)
                 hold = connection.execute(select(job.c.hold).where(job.c.id == claim.job_id)).scalar_one_or_none()
             if not is_held and claim in self.claims:  # else it was ended meanwhile
                 return "a lease was lost"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -53,6 +53,8 @@ class Reflecting:
 
     A slot is a coroutine that takes a chunk and lets go of it only when its answer is committed. Slots know nothing of
     shards: while the last chunks of one are answered, those of the next are already being asked.
+
+    `failed_at` is the shard over which `run` ended with an error.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Reflecting:
         stop: asyncio.Event,
         neighbours: bool = False,
         ending: Callable[[corpus.Shard], AbstractContextManager[Connection]] | None = None,
+        settled: Callable[[corpus.Shard], Awaitable[None]] | None = None,
     ) -> None:
+        self.failed_at: corpus.Shard | None = None
         self._store = store
         self._folder = folder
         self._desk = desk
@@ -78,6 +82,7 @@ class Reflecting:
         self._stop = stop
         self._neighbours = neighbours
         self._ending = ending or (lambda _shard: store.write())  # the transaction that ends a shard
+        self._settled = settled  # hears of each shard some of whose chunks have their reflection now
         self._known_labels: dict[str, Label] = {}
         # Where no call is waited for, a second slot would have nothing to do.
         self._slots = slots if self._guard_costs or self._teacher_costs else 1
@@ -103,19 +108,34 @@ class Reflecting:
 
     async def _hand_out(self, shards: AsyncIterator[corpus.Shard]) -> None:
         async for shard in shards:
-            opened = _Open(shard)
-            unsettled = self._unsettled(shard, await apart(self._store, partial(self._kept_of, shard)))
-            while batch := list(islice(unsettled, LABEL_CHUNKS)):
-                if self._desk.reuse and not self._desk.reuse.all_at_hand:
-                    await self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
-                for works in self._parcels(batch if self._guard_costs else await self._label(batch)):
-                    if self._stop.is_set() or not await self._admitted(works):
-                        return await self._send_home()
-                    opened.num_pending += len(works)
-                    await self._queue.put((opened, works))
-            opened.handed_out = True
-            await self._finish(opened)
-        return await self._send_home()
+            with self._blaming(shard):
+                if not await self._hand_out_shard(shard):
+                    break
+        await self._send_home()
+
+    async def _hand_out_shard(self, shard: corpus.Shard) -> bool:
+        """Put what is left of a shard into the queue; return whether the next one may follow."""
+        opened = _Open(shard)
+        unsettled = self._unsettled(shard, await apart(self._store, partial(self._kept_of, shard)))
+        while batch := list(islice(unsettled, LABEL_CHUNKS)):
+            if self._desk.reuse and not self._desk.reuse.all_at_hand:
+                await self._desk.reuse.look_up([self._desk.request_key(work) for work in batch])
+            for works in self._parcels(batch if self._guard_costs else await self._label(batch)):
+                if self._stop.is_set() or not await self._admitted(works):
+                    return False
+                opened.num_pending += len(works)
+                await self._queue.put((opened, works))
+        opened.handed_out = True
+        await self._finish(opened)
+        return True
+
+    @contextmanager
+    def _blaming(self, shard: corpus.Shard) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.failed_at = self.failed_at or shard
+            raise
 
     def _parcels(self, works: Sequence[Work]) -> Iterator[Sequence[Work]]:
         """Yield what one slot takes at a time: a chunk, where it costs a call, else all."""
@@ -134,14 +154,20 @@ class Reflecting:
             if self._stop.is_set():
                 await self._leave(works)
                 continue
-            if self._guard_costs or self._teacher_costs:
-                for work in works:
-                    await self._settle_by_calls(work)
-            else:
-                await self._settle_here(works)
-            opened.num_pending -= len(works)
-            await self._leave(works)
-            await self._finish(opened)
+            with self._blaming(opened.shard):
+                await self._settle(opened, works)
+
+    async def _settle(self, opened: _Open, works: Sequence[Work]) -> None:
+        if self._guard_costs or self._teacher_costs:
+            for work in works:
+                await self._settle_by_calls(work)
+        else:
+            await self._settle_here(works)
+        opened.num_pending -= len(works)
+        await self._leave(works)
+        if self._settled is not None:
+            await self._settled(opened.shard)
+        await self._finish(opened)
 
     async def _settle_by_calls(self, work: Work) -> None:
         """Settle a chunk by calls that cost something: each answer is committed before the next is asked for."""

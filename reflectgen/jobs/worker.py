@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from reflectgen.errors import (
@@ -27,7 +27,7 @@ from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.do_export import export, remove_others
 from reflectgen.jobs.do_plan import plan
 from reflectgen.jobs.do_reflect import reflect
-from reflectgen.jobs.ledger import FINISH_SECONDS, LeaseLost, Leases
+from reflectgen.jobs.ledger import FINISH_SECONDS, LeaseLost, Leases, about_claim
 from reflectgen.jobs.limits import keep_within_limits
 from reflectgen.jobs.look_across import look_across
 from reflectgen.jobs.progress import Progress
@@ -97,7 +97,9 @@ class Worker:
         claim = leases.claim(task_id)
         if claim is None:
             return False
-        with leases, about(job="", task=task_id, kind=claim.kind, shard=claim.number, attempt=claim.token):
+        # Who reflects goes on from shard to shard: there each line says for itself which one it is about.
+        bound = nullcontext() if claim.kind == "reflect" else about_claim(claim)
+        with leases, about(job=""), bound:
             job: Job | None = None
             try:
                 with self._store.read() as connection:
@@ -108,18 +110,18 @@ class Worker:
                     with span(claim.kind, job=name, task=task_id, shard=claim.number, attempt=claim.token):
                         work = asyncio.ensure_future(self._work(job, claim, leases, stop))
                         await work
-                self._give_back(leases, "")
+                self._give_back(leases, leases.claims, "")
             except asyncio.CancelledError:
-                log.warning("task %s: given up, calls in flight took longer than %g s", task_id, FINISH_SECONDS)
-                self._give_back(leases, "")
+                _tell(leases.claims, f"given up: calls in flight took longer than {FINISH_SECONDS:g} s")
+                self._give_back(leases, leases.claims, "")
             except LeaseLost as lost:
-                log.warning("task %s: %s", task_id, lost)
+                _tell(leases.claims, str(lost))
                 with suppress(OutputError):
-                    self._give_back(leases, "")
+                    self._give_back(leases, leases.claims, "")
             except Exception as error:
+                self._mend(error, job, leases, claim)
                 # A pool of endpoints that has given up stays so: the next attempt knocks with fresh ones.
                 await self._sessions.close()
-                self._mend(error, job, leases)
         return True
 
     async def _work(self, job: Job, claim: Claim, leases: Leases, stop: asyncio.Event) -> None:
@@ -167,10 +169,12 @@ class Worker:
             also(connection)
             note(connection, job.id, event, number=claim.number)
             bells = advance(connection, job.id)
+        log.info(event)
         self._queue.ring(bells)
 
-    def _give_back(self, leases: Leases, error: str, wait_seconds: float = 0.0, *, counts: bool = False) -> None:
-        claims = leases.claims
+    def _give_back(
+        self, leases: Leases, claims: Sequence[Claim], error: str, wait_seconds: float = 0.0, *, counts: bool = False
+    ) -> None:
         if not claims:
             return
         with self._store.write() as connection:
@@ -180,29 +184,34 @@ class Worker:
         if not wait_seconds:
             self._queue.ring([Doorbell(claim.kind, claim.id) for claim in claims])
 
-    def _mend(self, error: Exception, job: Job | None, leases: Leases) -> None:
+    def _mend(self, error: Exception, job: Job | None, leases: Leases, first: Claim) -> None:
         """Decide by the error's type what becomes of the tasks and the job."""
-        said = _said(error)
-        kinds = {claim.kind for claim in leases.claims}
-        hopeless = isinstance(error, HOPELESS) or (isinstance(error, InputError) and "plan" in kinds)
-        log.log(
-            logging.WARNING if isinstance(error, ReflectgenError) else logging.ERROR,
-            "job %s: %s",
-            job and job.public_id,
-            said,
-            exc_info=None if isinstance(error, ReflectgenError) else error,
-        )
+        said, held = _said(error), leases.claims
+        at_fault = [one for one in held if one == leases.at_fault] or held
+        hopeless = isinstance(error, HOPELESS) or (isinstance(error, InputError) and "plan" in {c.kind for c in held})
+        _tell(at_fault or [first], said, error)
         try:
             if job is not None and (hopeless or isinstance(error, NEEDS_A_PERSON)):
                 with self._store.write() as connection:
                     hold(connection, job.id, "failed" if hopeless else "paused", said)
-                self._give_back(leases, said)
+                self._give_back(leases, held, said)
             elif isinstance(error, TeacherUnavailable | OutputError):
-                self._give_back(leases, said, OUTAGE_WAIT_SECONDS)
+                self._give_back(leases, held, said, OUTAGE_WAIT_SECONDS)
             else:
-                self._give_back(leases, said, CRASH_WAIT_SECONDS, counts=True)
+                self._give_back(leases, at_fault, said, CRASH_WAIT_SECONDS, counts=True)
+                self._give_back(leases, leases.claims, "")
         except OutputError as away:  # the database: leases run out by themselves
-            log.warning("job %s: not given back: %s", job and job.public_id, away)
+            _tell(leases.claims, f"not given back: {away}")
+
+
+def _tell(claims: Sequence[Claim], said: str, error: Exception | None = None) -> None:
+    """Log what befell each of `claims`; with a traceback, once, where nobody foresaw it."""
+    unforeseen = None if error is None or isinstance(error, ReflectgenError) else error
+    for number, claim in enumerate(claims):
+        with about_claim(claim):
+            log.log(
+                logging.ERROR if unforeseen else logging.WARNING, "%s", said, exc_info=None if number else unforeseen
+            )
 
 
 def _said(error: Exception) -> str:
