@@ -5,7 +5,7 @@
     attributes/reflections/train-00000-of-00004.jsonl.gz   id, source, attributes: [start, end, what to write there]
 
 `dolma mix` filters and replaces by the scores of the first set. The second is for whoever weaves: it holds texts, where
-dolma expects numbers.
+dolma expects numbers. What was interrupted goes on: `records/` says of every finished shard what it was made from.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from reflectgen.export.manifest import MANIFEST_NAME, problem
 from reflectgen.export.record import WovenDocument
 from reflectgen.export.shard_processes import each_shard
 from reflectgen.export.standoff import replacements
+from reflectgen.export.token_export import RECORDS
 from reflectgen.export.token_manifest import TokenFile
+from reflectgen.export.token_shards import check_file
 from reflectgen.export.token_writer import HashedFile
 from reflectgen.export.weave import unweave
 from reflectgen.export.woven_source import Source, WovenExport
@@ -36,6 +38,7 @@ from reflectgen.shards import cannot_write, whole_file
 
 DOLMA = "dolma"
 FOLDERS = ("documents", "attributes/reflectgen", "attributes/reflections")
+_RULES = 1  # raised when the same documents become other files
 SCORES = {Verdict.SAFE: 0.0, Verdict.CONTROVERSIAL: 0.5, Verdict.UNSAFE: 1.0}
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -46,6 +49,13 @@ class DolmaShard(BaseModel, frozen=True, extra="forbid"):
     source_sha256: str
     num_documents: int
     files: list[TokenFile]
+
+
+class DolmaRecord(BaseModel, frozen=True, extra="forbid"):
+    """A finished shard, and the rules that it was made by."""
+
+    rules: int
+    shard: DolmaShard
 
 
 class DolmaManifest(BaseModel, frozen=True, extra="forbid"):
@@ -74,9 +84,13 @@ def export_dolma(
     if ARMS[arm].rows is not Rows.WOVEN:
         raise RecipeError(f"arm {arm} changes the documents, and dolma's layout keeps them; leave --format dolma out")
     folder = to / DOLMA
-    _clear(folder, {f"{source.name}.jsonl.gz" for source in woven.sources})
+    _clear(folder, {source.name for source in woven.sources})
+    kept = [_finished(folder, source) for source in woven.sources]
+    lacking = [source for source, known in zip(woven.sources, kept, strict=True) if known is None]
+    fresh = each_shard(partial(dolma_maker, folder), lacking, processes)
     shards = []
-    for shard in each_shard(partial(dolma_maker, folder), woven.sources, processes):
+    for known in kept:
+        shard = known or next(fresh)
         done(shard.num_documents)
         shards.append(shard)
     manifest = DolmaManifest(
@@ -118,12 +132,16 @@ def dolma_maker(folder: Path | None) -> Callable[[Source], DolmaShard]:
                 num_documents += 1
                 for write, row in zip(outputs, rows(document), strict=True):
                     write((_dump(row) + "\n").encode())
-        return DolmaShard(
+        shard = DolmaShard(
             name=source.name,
             source_sha256=source.sha256,
             num_documents=num_documents,
             files=[file.entry() for file in files],
         )
+        if folder:
+            with whole_file(_record_path(folder, source)) as path:
+                path.write_text(DolmaRecord(rules=_RULES, shard=shard).model_dump_json() + "\n", encoding="utf-8")
+        return shard
 
     return make
 
@@ -158,10 +176,28 @@ def _gzipped(file: HashedFile) -> Iterator[Callable[[bytes], None]]:
         file.write(packing.flush())
 
 
+def _finished(folder: Path, source: Source) -> DolmaShard | None:
+    """Return a shard as it was made before, if it is there whole and was made of the same in the same way."""
+    try:
+        record = DolmaRecord.model_validate_json(_record_path(folder, source).read_bytes())
+        if (record.rules, record.shard.source_sha256) != (_RULES, source.sha256):
+            return None
+        for file in record.shard.files:
+            check_file(folder, file)
+    except (OSError, ValidationError, VerificationError):
+        return None
+    return record.shard
+
+
+def _record_path(folder: Path, source: Source) -> Path:
+    return folder / RECORDS / f"{source.name}.json"
+
+
 def _clear(folder: Path, names: set[str]) -> None:
     """Remove the manifest, so that the folder is unfinished, and what an earlier export wrote under other names."""
-    paths = [path for name in FOLDERS for path in (folder / name).glob("train-*") if path.name not in names]
-    for path in [folder / MANIFEST_NAME, *paths]:
+    written = [path for name in (*FOLDERS, RECORDS) for path in (folder / name).glob("train-*")]
+    strangers = [path for path in written if path.suffix == ".partial" or path.name.partition(".")[0] not in names]
+    for path in [folder / MANIFEST_NAME, *strangers]:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

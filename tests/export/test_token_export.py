@@ -153,8 +153,14 @@ def test_megatron_is_read_by_megatron_itself(woven: WovenExport, making: Making,
     indexed = pytest.importorskip("megatron.core.datasets.indexed_dataset", reason="megatron-core is not installed")
     export_tokens(woven, tmp_path, [TokenFormat.MEGATRON], making)
     prefixes = [str(path.with_suffix("")) for path in files(tmp_path / "megatron", "*[0-9].idx")]
-    found = [[int(id_) for id_ in document] for prefix in prefixes for document in indexed.IndexedDataset(prefix)]
-    assert found == [ids for ids, _ in expected(woven, making)]
+
+    def read(ending: str) -> list[list[int]]:
+        datasets = [indexed.IndexedDataset(prefix + ending) for prefix in prefixes]
+        return [document.tolist() for dataset in datasets for document in dataset]
+
+    parts = expected(woven, making)
+    assert read("") == [ids for ids, _ in parts]
+    assert read("_weights") == [[int(kind != Kind.TEXT) for kind in kinds] for _, kinds in parts]
 
 
 def test_datatrove_is_the_tokenised_woven_text_with_its_loss(
@@ -178,10 +184,22 @@ def test_datatrove_is_read_by_datatrove_itself(woven: WovenExport, making: Makin
     from datatrove.utils.dataset import DatatroveFolderDataset
 
     export_tokens(woven, tmp_path, [TokenFormat.DATATROVE], making)
-    flat = [id_ for ids, _ in expected(woven, making) for id_ in ids]
-    length = min(path.stat().st_size // 2 for path in files(tmp_path / "datatrove", "*.ds"))
-    dataset = DatatroveFolderDataset(str(tmp_path / "datatrove"), length - 1, filename_pattern="*.ds", token_size=2)
-    assert dataset[0]["input_ids"].tolist() == flat[:length]
+    length = 16
+    dataset = DatatroveFolderDataset(
+        str(tmp_path / "datatrove"), length - 1, filename_pattern="*.ds", token_size=2, return_positions=True
+    )
+    parts = iter(expected(woven, making))
+    wanted = []
+    for path in files(tmp_path / "datatrove", "*.ds"):
+        of_shard = [next(parts)[0] for _ in range(Path(f"{path}.index").stat().st_size // 8)]
+        ids = [id_ for document in of_shard for id_ in document]
+        places = [place for document in of_shard for place in range(len(document))]
+        for start in range(0, len(ids) - length + 1, length):
+            # A document that goes on from the window before counts from the window's start.
+            at = places[start : start + length]
+            begun = next((n for n, place in enumerate(at) if place == 0), length)
+            wanted.append((ids[start : start + length], [*range(begun), *at[begun:]]))
+    assert [(row["input_ids"].tolist(), row["positions"].tolist()) for row in dataset] == wanted
 
 
 def test_olmo_is_the_tokenised_woven_text_with_mask_and_bounds(
