@@ -50,7 +50,7 @@ def make(
         chosen = named_preset(preset, seed=seed, cue=not no_cue)
         wanted = named_arms(arms)
     console = Console(stderr=True, highlight=False)
-    made = make_arms(chosen, wanted, out, lambda name: console.print(f"making {name}", markup=False))
+    made = list(make_arms(chosen, wanted, out, lambda name: console.print(f"making {name}", markup=False)))
     if as_json:
         rows = [
             {

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,8 @@ class MadeArm:
 
 def make_arms(
     preset: Preset, arms: Sequence[Arm], folder: Path, note: Callable[[str], None] = lambda said: None
-) -> list[MadeArm]:
-    """Write the world of a preset and everything that the arms learn; `note` hears what is being made.
+) -> Iterator[MadeArm]:
+    """Write the world of a preset and everything that the arms learn, arm by arm; `note` hears what is being made.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -89,14 +89,12 @@ def make_arms(
     _claim(folder, preset)
     tokenizer = _tokenizer(folder)
     _write_rows(world, preset, folder)
-    made = []
     for arm in arms:
         note(arm.name)
         shards = make_pretraining(world, arm, folder, tokenizer)
         stages = _make_stages(world, preset, arm, folder, tokenizer, shards)
         counts = shards.manifest
-        made.append(MadeArm(arm, shards.folder, stages, counts.num_documents, counts.num_tokens, counts.tokens_by_kind))
-    return made
+        yield MadeArm(arm, shards.folder, stages, counts.num_documents, counts.num_tokens, counts.tokens_by_kind)
 
 
 def make_pretraining(world: World, arm: Arm, folder: Path, tokenizer: MarkedTokenizer) -> TokenShards:

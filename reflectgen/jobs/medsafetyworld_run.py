@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,27 +86,47 @@ def run_all(
     """
     results = results or out / "results"
     missing = [one for one in wanted if not _has_result(one, results)]
-    made: list[tuple[Wanted, MadeArm]] = []
-    for seed in dict.fromkeys(one.seed for one in missing):
-        # Arms of one world share jobs, so their data are made before any of them is trained.
-        of_seed = [one for one in missing if one.seed == seed]
-        arms = make_arms(of_seed[0].preset, [one.arm for one in of_seed], out / "worlds" / of_seed[0].world_name, note)
-        made += zip(of_seed, arms, strict=True)
+    made = _made(missing, out, note)
     if processes == 1:
         for one, data in made:
             note(_said(run_arm(one, data, out, results)))
         return results
     # A forked process would share the threads of a library that does not know of it.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(run_arm, one, data, out, results) for one, data in made}
+        running: set[Future[ArmResult]] = set()
+        for one, data in made:
+            running.add(pool.submit(run_arm, one, data, out, results))
+            # The next arm's data are made while these are trained, and one waits for whoever is free first.
+            if len(running) > processes:
+                running = _end_one(pool, running, note)
         while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                if error := future.exception():
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise error
-                note(_said(future.result()))
+            running = _end_one(pool, running, note)
     return results
+
+
+def _made(missing: Sequence[Wanted], out: Path, note: Callable[[str], None]) -> Iterator[tuple[Wanted, MadeArm]]:
+    """Yield each with its data, world by world, since arms of one world share jobs."""
+    for world in dict.fromkeys(one.world_name for one in missing):
+        of_world = [one for one in missing if one.world_name == world]
+        arms = make_arms(of_world[0].preset, [one.arm for one in of_world], out / "worlds" / world, note)
+        yield from zip(of_world, arms, strict=True)
+
+
+def _end_one(
+    pool: ProcessPoolExecutor, running: set[Future[ArmResult]], note: Callable[[str], None]
+) -> set[Future[ArmResult]]:
+    """Wait until one or more have ended, and return the others.
+
+    Raises:
+        ReflectgenError: what one of them met; those that have not begun are dropped.
+    """
+    done, running = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        if error := future.exception():
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise error
+        note(_said(future.result()))
+    return running
 
 
 def run_arm(wanted: Wanted, made: MadeArm, out: Path, results: Path) -> ArmResult:

@@ -102,7 +102,7 @@ def texts_of(shards: TokenShards) -> list[tuple[str, list[int]]]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made")
     names = ("held-in", "srp-held-in", "prefix", "random-tag", "srp-shuffled", "sft-only-held-in")
-    make_arms(PRESET, [ARMS[name] for name in names], out)
+    list(make_arms(PRESET, [ARMS[name] for name in names], out))
     return out
 
 
@@ -148,16 +148,16 @@ def test_fine_tuning_data_have_reflections_only_where_they_are_said_to(made: Pat
 
 def test_made_again_nothing_is_written_and_another_world_is_refused(made: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file() and path.suffix != ".sqlite"}
-    make_arms(PRESET, [ARMS["srp-held-in"]], made)
+    list(make_arms(PRESET, [ARMS["srp-held-in"]], made))
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before
     assert read_world(made) == (WORLD, PRESET.test_most, PRESET.test_wordings)
     with pytest.raises(RecipeError, match="holds another MedSafetyWorld"):
-        make_arms(Preset(SMALL.model_copy(update={"seed": 7})), [ARMS["baseline"]], made)
+        list(make_arms(Preset(SMALL.model_copy(update={"seed": 7})), [ARMS["baseline"]], made))
 
 
 def test_the_same_options_write_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    make_arms(PRESET, [ARMS["srp-held-in"]], tmp_path)
+    list(make_arms(PRESET, [ARMS["srp-held-in"]], tmp_path))
     for name in ("pretraining/held-in-srp/tokens", "arms/srp-held-in/sft"):
         mine, theirs = (TokenShards.open(folder / name).manifest.shards for folder in (tmp_path, made))
         assert [shard.files for shard in mine] == [shard.files for shard in theirs]

@@ -68,6 +68,20 @@ def test_a_result_that_was_lost_is_had_again_from_the_trainings(out: Path) -> No
     assert None not in again.about["loss"].values()
 
 
+def test_the_same_seed_gives_the_same_figures(out: Path, tmp_path: Path) -> None:
+    run_all(WANTED[1:], out, 1, lambda said: None)
+    run_all(WANTED[1:], tmp_path, 1, lambda said: None)
+    first, second = of_arm(out, "held-in"), of_arm(tmp_path, "held-in")
+    assert first.stages == second.stages
+    assert first.about["loss"] == second.about["loss"]
+
+
+def test_an_arm_is_trained_before_the_data_of_all_are_made(tmp_path: Path) -> None:
+    said: list[str] = []
+    run_all([Wanted("tiny", ARMS["filtering-plus"], seed, cue=True) for seed in (0, 1)], tmp_path, 1, said.append)
+    assert [": general" in line for line in said] == [False, True, False, True]
+
+
 def test_a_result_of_another_preset_of_that_name_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(PRESETS["tiny"], num_benign=7)
     monkeypatch.setitem(PRESETS, "tiny", other)
