@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import struct
 import sys
 from itertools import islice
@@ -18,12 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reflectgen.errors import InputError, OutputError, RecipeError, VerificationError
+from reflectgen.errors import InputError, RecipeError, VerificationError
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Kind, Weights
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.record import WovenDocument
-from reflectgen.export.shard_processes import each_shard
 from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.token_shards import TokenShards
 from reflectgen.export.tokenise import Tokeniser
@@ -315,21 +313,6 @@ def test_stand_off_documents_alone_cannot_be_tokenised(tmp_path: Path) -> None:
     export(tmp_path, [Format.STANDOFF])
     with pytest.raises(RecipeError, match="no woven documents"):
         open_woven(tmp_path)
-
-
-def dies(item: int) -> int:
-    if item == 1:
-        os.abort()
-    return item
-
-
-def begin_dying() -> Any:
-    return dies
-
-
-def test_a_killed_process_is_said_in_one_line() -> None:
-    with pytest.raises(OutputError, match="was killed"):
-        list(each_shard(begin_dying, [0, 1, 2], 2))
 
 
 @given(st.lists(st.floats(0, 300), min_size=5, max_size=5))
