@@ -22,6 +22,7 @@ test: $(VENV)/.dev
 
 test-all: $(VENV)/.train
 	$(BIN)/python -m pytest -m "train"; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 5 ]
+	scripts/test_lm_eval.sh $(BIN)/python
 	$(MAKE) test-vllm
 
 # A real vLLM server with a real small model on the CPU; skipped, saying so, where the tools that start it are absent.
