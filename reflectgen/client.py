@@ -115,6 +115,10 @@ class Export:
     is_stale: bool
     manifest_sha256: str | None
     files: list[dict[str, Any]]
+    error: str | None = None
+    formats: list[str] | None = None
+    arm: str = "srp"
+    tokenizer: str | None = None
 
 
 class Client:
@@ -264,11 +268,13 @@ class Client:
             StandingReflection, self._ask("POST", f"/v1/jobs/{job_id}/reflections/{reflection_id}/review", json=body)
         )
 
-    def export(
-        self, job_id: str, formats: Sequence[str] = ("parquet",), form: Mapping[str, Any] | None = None
-    ) -> Export:
-        """Ask for one more export of a completed job."""
-        body = {"formats": list(formats), "form": form}
+    def export(self, job_id: str, formats: Sequence[str] = ("parquet",), **options: Any) -> Export:
+        """Ask for one more export of a completed job.
+
+        `options` are the request's other fields: form, arm (`{"name": "raw"}`), tokenizer (one of `tokenizers()`),
+        weights.
+        """
+        body = {"formats": list(formats), **options}
         return _made(Export, self._ask("POST", f"/v1/jobs/{job_id}/exports", json=body))
 
     def exports(self, job_id: str) -> list[Export]:
@@ -278,7 +284,14 @@ class Client:
         return _made(Export, self._ask("GET", f"/v1/jobs/{job_id}/exports/{export_id}"))
 
     def wait_for_export(self, job_id: str, export_id: str, poll_seconds: float = 1.0) -> Export:
+        """Return an export once it is whole.
+
+        Raises:
+            APIError: it failed.
+        """
         while not (export := self.get_export(job_id, export_id)).files:
+            if export.status == "failed":
+                raise APIError(409, f"the export was not made: {export.error}")
             time.sleep(poll_seconds)
         return export
 
@@ -288,7 +301,7 @@ class Client:
         Raises:
             APIError: a file is not what the manifest says.
         """
-        for file in sorted(export.files, key=lambda one: one["name"] == "manifest.json"):
+        for file in sorted(export.files, key=lambda one: _rank(one["name"])):
             path = folder / file["name"]
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise APIError(0, f"the service names a file outside of the export: {file['name']!r}")
@@ -328,6 +341,10 @@ class Client:
         data: list[dict[str, Any]] = self._ask("GET", "/v1/endpoints")["data"]
         return data
 
+    def tokenizers(self) -> list[str]:
+        """Return the names of the tokenizers that an export may be made with."""
+        return [one["name"] for one in self._ask("GET", "/v1/tokenizers")["data"]]
+
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
         while True:
@@ -356,6 +373,11 @@ class Client:
                 return answer.json()
             raise _error(answer)
         raise AssertionError
+
+
+def _rank(name: str) -> int:
+    """Of a file in the order of downloading: a manifest comes after what it lists, the export's own last of all."""
+    return 2 if name == "manifest.json" else int(name.endswith("/manifest.json"))
 
 
 def _wait_seconds(answer: httpx2.Response, attempt: int) -> float:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from reflectgen.export.formats import Format
+from reflectgen.export.any_format import AnyFormat
+from reflectgen.export.arms.options import ArmName
 from reflectgen.jobs.service import Status
 from reflectgen.records import Category, Road, Verdict
-from reflectgen.reflection.form import FormOptions
 
 Shown = TypeVar("Shown", bound=BaseModel)
 
@@ -174,13 +174,6 @@ class ReviewRequest(BaseModel, extra="forbid"):
     category: Category | None = None
 
 
-class ExportRequest(BaseModel, extra="forbid"):
-    """Formats to write, and the written form where it is not to be the recipe's."""
-
-    formats: tuple[Format, ...] = Field(default=(Format.PARQUET,), min_length=1, max_length=len(Format))
-    form: FormOptions | None = None
-
-
 class ExportFile(BaseModel):
     name: str
     num_bytes: int
@@ -191,10 +184,13 @@ class ExportView(BaseModel):
     id: str
     object: Literal["export"] = "export"
     job: str
-    status: Literal["in_progress", "completed"]
+    status: Literal["in_progress", "completed", "failed"]
     created_at: int
     completed_at: int | None = None
-    formats: list[Format] | None = Field(None, description="null: those of the recipe")
+    error: str | None = Field(None, description="why it failed; `retry` of its job tries again")
+    formats: list[AnyFormat] | None = Field(None, description="null: those of the recipe")
+    arm: ArmName = ArmName.SRP
+    tokenizer: str | None = None
     is_stale: bool = Field(description="something was rejected after it was asked for")
     manifest_sha256: str | None = None
     files: list[ExportFile] = Field(default_factory=list)
@@ -203,6 +199,12 @@ class ExportView(BaseModel):
 class RecipeView(BaseModel):
     name: str
     recipe: dict[str, Any]
+
+
+class TokenizerView(BaseModel):
+    """A tokenizer that exports may be made with. Where its files lie is the operator's business."""
+
+    name: str
 
 
 class EndpointView(BaseModel):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from reflectgen.api import schemas as s
 from reflectgen.api.problems import without_places
-from reflectgen.export.formats import Format
+from reflectgen.jobs.export_request import ExportOptions
 from reflectgen.jobs.service import status_of
 from reflectgen.records import Category, Road, Verdict
 from reflectgen.store import exports, pages, reviews, tasks
@@ -94,16 +94,19 @@ def corpus_view(found: Corpus) -> s.CorpusView:
 
 
 def export_view(
-    export: Export, job_id: str, rejected_at: float | None, files: Sequence[s.ExportFile] = ()
+    export: Export, job_id: str, rejected_at: float | None, error: str | None, files: Sequence[s.ExportFile] = ()
 ) -> s.ExportView:
-    formats = export.options.get("formats")
+    options = ExportOptions.model_validate(export.options)
     return s.ExportView(
         id=export.public_id,
         job=job_id,
-        status="completed" if export.folder else "in_progress",
+        status="completed" if export.folder else "in_progress" if error is None else "failed",
         created_at=int(export.created_at),
         completed_at=None if export.finished_at is None else int(export.finished_at),
-        formats=[Format(one) for one in formats] if formats else None,
+        error=error,
+        formats=list(options.formats) or None,
+        arm=options.arm.name,
+        tokenizer=options.tokenizer,
         is_stale=is_stale(export, rejected_at),
         manifest_sha256=export.manifest_sha256 or None,
         files=list(files),

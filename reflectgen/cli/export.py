@@ -12,6 +12,7 @@ from reflectgen.cli import options as o
 from reflectgen.cli import tokens as t
 from reflectgen.cli.display import shown
 from reflectgen.errors import OutputError, RecipeError
+from reflectgen.export.any_format import made_formats, text_formats
 from reflectgen.export.arms.options import ArmName, ArmOptions
 from reflectgen.export.arms.registry import ARMS, make_arm
 from reflectgen.export.card import CARD_NAME
@@ -55,7 +56,7 @@ def export(
     if to.exists() and (not to.is_dir() or not is_free(to)):
         raise OutputError(f"{to} is not empty and holds no export; name a new folder with --to")
     if (folder / MANIFEST_NAME).exists():
-        if arm is not ArmName.SRP or mode or not formats or t.made_formats(formats) != formats:
+        if arm is not ArmName.SRP or mode or not formats or made_formats(formats) != formats:
             what = ", ".join((*TokenFormat, DOLMA))
             raise RecipeError(f"{folder} is an export and no job: only --format {what} can be made from it, as it is")
         t.write_made(folder, to, formats, tokenizer, weights, processes)
@@ -71,7 +72,7 @@ def export(
         progress = Progress(stage="exporting")
         made = make_arm(options, form, measure)
         with shown(progress, list, quiet=False), open_rewrites(folder, arm) as rewrites:
-            manifest = export_job(store, job, folder, to, t.text_formats(formats), form, progress, made, rewrites)
+            manifest = export_job(store, job, folder, to, text_formats(formats), form, progress, made, rewrites)
     console = Console(soft_wrap=True, highlight=False)
     if arm is not ArmName.SRP:
         console.print(f"arm {arm}: {ARMS[arm].treatment}; {_done(manifest)}", markup=False)

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reflectgen.cli import options as o
+from reflectgen.cli import tokens as t
 from reflectgen.errors import InputError, OutputError, RecipeError, ReflectgenError, VerificationError
+from reflectgen.export.arms.options import ArmName
 from reflectgen.export.formats import Format
 from reflectgen.shards import cannot_write
 
@@ -118,15 +120,24 @@ def retry(job_id: JobId, as_json: o.AsJson = False) -> None:
 def export(
     job_id: JobId,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to download to.")],
-    formats: o.Formats = None,
+    formats: t.AnyFormats = None,
+    arm: Annotated[ArmName, typer.Option(help="What is done to the documents; see `reflectgen arms`.")] = ArmName.SRP,
+    seed: o.ArmSeed = 0,
+    strict: o.ArmStrict = False,
+    tokenizer: Annotated[str | None, typer.Option(help="One of the service's, by name, for formats of tokens.")] = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Download the newest export of a job; with a format, or where that is stale, ask for a new one."""
+    """Download the newest export of a job; with a format or an arm, or where that is stale, ask for a new one."""
+    made: dict[str, Any] = {}
+    if arm is not ArmName.SRP:
+        made["arm"] = {"name": arm.value, "seed": seed, "strict": strict}
+    if tokenizer:
+        made["tokenizer"] = tokenizer
     with _client() as client:
-        whole = [one for one in client.exports(job_id) if one.files and not one.is_stale]
-        if formats or not whole:
+        whole = [one for one in client.exports(job_id) if one.files and not one.is_stale and one.arm == ArmName.SRP]
+        if formats or made or not whole:
             wanted = [one.value for one in formats or (Format.PARQUET,)]
-            newest = client.wait_for_export(job_id, client.export(job_id, wanted).id)
+            newest = client.wait_for_export(job_id, client.export(job_id, wanted, **made).id)
         else:
             newest = whole[-1]
         try:

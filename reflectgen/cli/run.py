@@ -18,6 +18,7 @@ from reflectgen.corpus.chunk import ChunkOptions
 from reflectgen.corpus.read import ReadOptions
 from reflectgen.corpus.sources import Source, find_sources
 from reflectgen.errors import InputError
+from reflectgen.export.any_format import text_formats
 from reflectgen.export.kinds import Weights
 from reflectgen.jobs.accounts import refuse_limits_without_prices
 from reflectgen.jobs.budget import Limits
@@ -89,7 +90,7 @@ def run(
             "read": ReadOptions(text_field=text_field, id_field=id_field, max_document_bytes=max_document_bytes),
             "chunks": ChunkOptions(chunk_words=chunk_words, chunk_tokens=chunk_tokens, tokenizer=in_chunks),
             "form": o.form_of(file.policy.mode, open_marker, close_marker, end_of_text, end_after_unsafe),
-            "formats": tuple(dict.fromkeys(t.text_formats(formats))),
+            "formats": tuple(dict.fromkeys(text_formats(formats))),
         }
     limits = Limits(max_cost, max_tokens_total, stop_after_accepted)
     asyncio.run(work(inputs, out, file, settings, limits, strict=strict, as_json=as_json, quiet=quiet))

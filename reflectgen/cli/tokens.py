@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reflectgen.export.any_format import AnyFormat, made_formats, of_tokens
 from reflectgen.export.dolma import DOLMA, export_dolma
-from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.shard_processes import usable_cpus
@@ -21,21 +20,6 @@ from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.woven_source import WovenExport, open_woven
 from reflectgen.reflection.form import FormOptions
-
-
-class AnyFormat(StrEnum):
-    """Every format that the command line writes: `Format`, then what is made from woven documents."""
-
-    PARQUET = "parquet"
-    JSONL = "jsonl"
-    JSONL_ZST = "jsonl.zst"
-    STANDOFF = "standoff"
-    TOKENS = "tokens"
-    MEGATRON = "megatron"
-    DATATROVE = "datatrove"
-    OLMO = "olmo"
-    DOLMA = "dolma"
-
 
 AnyFormats = Annotated[
     list[AnyFormat] | None, typer.Option("--format", "-f", help="What to write; give it again for more.")
@@ -53,21 +37,8 @@ WeightEndOfText = Annotated[float, typer.Option(min=0, help="Loss weight of ends
 WeightPrefix = Annotated[float, typer.Option(min=0, help="Loss weight of what arm `prefix` puts before chunks.")]
 
 
-def text_formats(wanted: Sequence[AnyFormat] | None) -> list[Format]:
-    """Return the formats of woven documents; tokens are made from Parquet, unless another one is wanted."""
-    found = [Format(one.value) for one in wanted or () if one.value in set(Format)]
-    if any(one is not Format.STANDOFF for one in found):
-        return found
-    return [*found, Format.PARQUET] if made_formats(wanted) else found or [Format.PARQUET]
-
-
-def made_formats(wanted: Sequence[AnyFormat] | None) -> list[AnyFormat]:
-    """Return the formats that are made from woven documents."""
-    return [one for one in wanted or () if one.value not in set(Format)]
-
-
 def token_formats(wanted: Sequence[AnyFormat] | None) -> list[TokenFormat]:
-    return [TokenFormat(one.value) for one in wanted or () if one.value in set(TokenFormat)]
+    return [TokenFormat(one.value) for one in of_tokens(wanted)]
 
 
 def check_tokenizer(wanted: Sequence[AnyFormat] | None, tokenizer: Path | str | None) -> None:

@@ -13,7 +13,7 @@ from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.shard_processes import each_shard
 from reflectgen.export.token_export import RECORDS, Making, format_of, shard_maker
-from reflectgen.export.token_manifest import TOKENIZER_FOLDER, TokenManifest, TokenShard, read_token_manifest
+from reflectgen.export.token_manifest import TOKENIZER_FOLDER, TokenFile, TokenManifest, TokenShard, read_token_manifest
 from reflectgen.export.token_shards import check_file
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.verify import VerifyReport
@@ -44,9 +44,7 @@ def verify_made(folder: Path, report: VerifyReport, processes: int = 1) -> None:
     except VerificationError as error:
         report.add(str(error))
         return
-    listed = {file.path: file for shard in manifest.shards for file in shard.files}
-    if isinstance(manifest, TokenManifest) and manifest.tokenizer:
-        listed[manifest.tokenizer.path] = manifest.tokenizer
+    listed = {file.path: file for file in _files_of(manifest)}
     for file in listed.values():
         report.num_files += 1
         try:
@@ -61,6 +59,22 @@ def verify_made(folder: Path, report: VerifyReport, processes: int = 1) -> None:
             _make_again(folder, manifest, woven, report, processes)
     except ReflectgenError as error:
         report.add(f"{folder}: {error}")
+
+
+def listed_files(folder: Path) -> list[TokenFile]:
+    """Return the files that the manifest of such a folder lists, their paths relative to it.
+
+    Raises:
+        VerificationError: it has no manifest that can be read.
+    """
+    return _files_of(_manifest(folder))
+
+
+def _files_of(manifest: TokenManifest | DolmaManifest) -> list[TokenFile]:
+    files = [file for shard in manifest.shards for file in shard.files]
+    if isinstance(manifest, TokenManifest) and manifest.tokenizer:
+        files.append(manifest.tokenizer)
+    return files
 
 
 def _manifest(folder: Path) -> TokenManifest | DolmaManifest:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from reflectgen.export.formats import Format
+from reflectgen.export.any_format import AnyFormat, of_tokens, text_formats
+from reflectgen.export.arms.options import ArmName, ArmOptions
+from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.manifest import MANIFEST_NAME
+from reflectgen.jobs.arms import measure_of
+from reflectgen.jobs.export_request import ExportOptions
 from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
-from reflectgen.reflection.form import FormOptions
+from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.store import Store, exports
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim
@@ -25,19 +30,42 @@ def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -
 
     Raises:
         OutputError: it cannot be written.
+        InputError: the tokenizer cannot be read.
         VerificationError: a chunk has no reflection.
     """
     with store.read() as connection:
         wanted = exports.get(connection, job.id, claim.number)
     if wanted is None:
         raise LookupError(f"export {claim.number} of job {job.public_id} is not in the store")
-    formats = [Format(one) for one in wanted.options.get("formats") or recipe.formats]
-    form = FormOptions.model_validate(wanted.options.get("form") or recipe.form)
+    options = ExportOptions.model_validate(wanted.options)
+    formats = options.formats or [AnyFormat(one) for one in recipe.formats]
+    form = options.form or recipe.form
+    measure = measure_of(options.tokenizer_path if options.arm.name is ArmName.RAW_MATCHED else None, form)
+    arm = make_arm(ArmOptions(**options.arm.model_dump(), measure=measure.name), form, measure)
     name = f"{EXPORTS}/{wanted.public_id}-{claim.token}"
-    export_job(store, job, folder, folder / name, formats, form, Progress())
+    with open_rewrites(folder, options.arm.name) as rewrites:
+        export_job(store, job, folder, folder / name, text_formats(formats), form, Progress(), arm, rewrites)
+    _make(folder / name, formats, options)
     with (folder / name / MANIFEST_NAME).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return name, sha256
+
+
+def _make(directory: Path, formats: Sequence[AnyFormat], options: ExportOptions) -> None:
+    """Write the formats that are made from woven documents. One process: the worker's others have work of their own."""
+    from reflectgen.export.dolma import export_dolma
+    from reflectgen.export.marked_tokenizer import load_marked_tokenizer
+    from reflectgen.export.token_export import Making, export_tokens
+    from reflectgen.export.trainer_formats import TokenFormat
+    from reflectgen.export.woven_source import open_woven
+
+    if named := of_tokens(formats):
+        woven = open_woven(directory)
+        tokenizer = load_marked_tokenizer(str(options.tokenizer_path), woven.manifest.form)
+        making = Making(tokenizer, woven.manifest.form, options.weights)
+        export_tokens(woven, directory, [TokenFormat(one.value) for one in named], making)
+    if AnyFormat.DOLMA in formats:
+        export_dolma(open_woven(directory), directory)
 
 
 def remove_others(folder: Path, winner: str) -> None:

@@ -1,10 +1,10 @@
-"""What a service's operator offers: endpoints by name, and recipes that use them. A job names, it never addresses."""
+"""What a service's operator offers by name: endpoints, recipes that use them, tokenizers. A job never addresses."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from reflectgen.errors import RecipeError
 from reflectgen.jobs.recipe_file import GuardSection, JudgeSection, PolicySection, RecipeFile, TeacherSection, read_toml
@@ -20,11 +20,25 @@ class RecipeSections(BaseModel, extra="forbid", frozen=True):
     policy: PolicySection = PolicySection()
 
 
+class TokenizerOptions(BaseModel, extra="forbid", frozen=True):
+    """A tokenizer that exports may be made with: a tokenizer.json, or the folder with it, where workers see it."""
+
+    path: Path
+
+    @field_validator("path")
+    @classmethod
+    def _is_whole(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError("name a tokenizer.json or its folder from the root, as workers see it")
+        return path
+
+
 class Registry(BaseModel, extra="forbid", frozen=True):
     """The operator's file. Without one there are the built-in guard and teacher, and the recipe `builtin`."""
 
     endpoints: dict[str, EndpointOptions] = Field(default_factory=dict)
     recipes: dict[str, RecipeSections] = Field(default_factory=lambda: {"builtin": RecipeSections()})
+    tokenizers: dict[str, TokenizerOptions] = Field(default_factory=dict)
 
     def recipe_file(self, sections: RecipeSections) -> RecipeFile:
         """Return `sections` with the addresses of the endpoints that they use.

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from typing import Literal
 
 from sqlalchemy import Connection, select
 
 from reflectgen import __version__
 from reflectgen.errors import InputError, RecipeError
-from reflectgen.export.formats import Format
 from reflectgen.jobs.advance import add_export, advance, hold, note
+from reflectgen.jobs.export_request import ExportOptions
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.request import JobRequest, submitted
-from reflectgen.reflection.form import FormOptions
 from reflectgen.store import Store, exports, jobs, tasks
 from reflectgen.store.jobs import Job
 from reflectgen.store.tables import corpus
@@ -104,9 +102,7 @@ def retry(store: Store, queue: Queue, public_id: str) -> int:
     return number
 
 
-def request_export(
-    store: Store, queue: Queue, public_id: str, formats: Sequence[Format], form: FormOptions | None
-) -> str:
+def request_export(store: Store, queue: Queue, public_id: str, options: ExportOptions) -> str:
     """Ask for one more export of a finished job; return its public id.
 
     Raises:
@@ -117,8 +113,8 @@ def request_export(
         job = _find(connection, public_id)
         if job.state != "finished" or job.hold:
             raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; export it then")
-        options = {"formats": [one.value for one in formats], "form": form.model_dump(mode="json") if form else None}
-        export_id, bell = add_export(connection, job, exports.next_number(connection, job.id), options)
+        number = exports.next_number(connection, job.id)
+        export_id, bell = add_export(connection, job, number, options.model_dump(mode="json"))
     queue.ring([bell])
     return export_id
 

@@ -189,6 +189,7 @@ class Worker:
         said, held = _said(error), leases.claims
         at_fault = [one for one in held if one == leases.at_fault] or held
         hopeless = isinstance(error, HOPELESS) or (isinstance(error, InputError) and "plan" in {c.kind for c in held})
+        hopeless = hopeless and (job is None or job.state != "finished")  # a later export cannot undo a finished job
         _tell(at_fault or [first], said, error)
         try:
             if job is not None and (hopeless or isinstance(error, NEEDS_A_PERSON)):

@@ -231,6 +231,12 @@ def counts(connection: Connection, job_id: int) -> dict[tuple[str, str], int]:
     return {(kind, state): number for kind, state, number in connection.execute(query)}
 
 
+def errors_of_quarantined(connection: Connection, job_id: int, kind: str) -> list[tuple[int, str]]:
+    """Return number and error of each of a job's quarantined tasks of a kind."""
+    where = (task.c.job_id == job_id, task.c.kind == kind, task.c.state == "quarantined")
+    return [(row.number, row.error) for row in connection.execute(select(task.c.number, task.c.error).where(*where))]
+
+
 def quarantined(connection: Connection, job_id: int, limit: int = 20) -> list[tuple[str, int, str]]:
     """Return kind, number and error of a job's quarantined tasks."""
     query = select(task.c.kind, task.c.number, task.c.error)

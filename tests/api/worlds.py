@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from reflectgen.api.app import create_app
 from reflectgen.api.keys import new_token
+from reflectgen.jobs.reconcile import reconcile
 from reflectgen.settings import ServiceSettings
 from reflectgen.store import Store, clock, events, exports, jobs, keys, tasks
 from reflectgen.store.tables import metadata
@@ -55,6 +56,9 @@ class World:
         token = token or self.key(*scopes)
         headers = {"Authorization": f"Bearer {token}"}
         return TestClient(self.app, headers=headers, raise_server_exceptions=False)
+
+    def reconcile(self) -> None:
+        reconcile(self.store, self.queue)
 
     def corpus(self, client: TestClient, texts: Sequence[str] = ("One fine day.",)) -> str:
         lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)

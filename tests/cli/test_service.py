@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from reflectgen.client import Client
+from reflectgen.export.manifest import read_manifest
 from reflectgen.store import Store, jobs, tasks
 from reflectgen.store.counts import count_job
 from tests.cli.background_server import background, good_answer, is_question, passage
@@ -98,6 +99,7 @@ def test_an_api_that_does_the_work_itself_keeps_the_answers_in_flight_when_it_is
     assert kept == len(questions) == len(set(questions)) < 60
 
 
+@pytest.mark.timeout(400)  # fifteen processes begin, one after the other
 def test_a_job_is_submitted_watched_exported_and_deleted(run: Run, api: str, tmp_path: Path) -> None:
     made = run("keys", "create", "--name", "me", "--scope", "read", "--scope", "submit")
     key = made.stdout.strip()
@@ -114,6 +116,14 @@ def test_a_job_is_submitted_watched_exported_and_deleted(run: Run, api: str, tmp
     assert (json.loads(listed)["id"], json.loads(listed)["metadata"]) == (job_id, {"team": "a"})
     assert run("jobs", "export", job_id, "--out", str(tmp_path / "out"), **here).returncode == 0
     assert run("verify", str(tmp_path / "out")).returncode == 0
+
+    ended = run("jobs", "export", job_id, "--out", str(tmp_path / "raw"), "--arm", "raw", **here)
+    assert (ended.returncode, read_manifest(tmp_path / "raw").arm.name) == (0, "raw"), ended.stderr
+    assert run("jobs", "export", job_id, "--out", str(tmp_path / "again"), **here).returncode == 0
+    assert read_manifest(tmp_path / "again").arm.name == "srp"  # the newest is an arm, and no corpus to train on
+    refused = run("jobs", "export", job_id, "--out", str(tmp_path / "none"), "--format", "tokens", **here)
+    assert (refused.returncode, refused.stderr.count("\n")) == (3, 1)
+    assert "needs a tokenizer" in refused.stderr
 
     archived = run("jobs", "archive", job_id, "--json", **here)
     assert sum(json.loads(archived.stdout)["ledger"]["tasks"]["archive"].values()) == 1

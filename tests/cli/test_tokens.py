@@ -7,7 +7,7 @@ import json
 import pytest
 
 from reflectgen.cli import main
-from reflectgen.cli.tokens import AnyFormat
+from reflectgen.export.any_format import AnyFormat, of_tokens
 from reflectgen.export.dolma import DOLMA
 from reflectgen.export.formats import Format
 from reflectgen.export.token_shards import TokenShards
@@ -20,8 +20,9 @@ def printed(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_the_command_line_knows_every_format():
+def test_every_format_can_be_asked_for_and_those_of_tokens_are_known_to_need_a_tokenizer():
     assert list(AnyFormat) == [*Format, *TokenFormat, DOLMA]
+    assert of_tokens(list(AnyFormat)) == list(TokenFormat)
 
 
 def test_a_job_is_exported_as_tokens_and_verifies(finished, tmp_path, capsys):

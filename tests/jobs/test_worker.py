@@ -5,9 +5,9 @@ import time
 import pytest
 
 from reflectgen.errors import RecipeError
-from reflectgen.export.formats import Format
 from reflectgen.export.verify import verify_export
 from reflectgen.jobs.archive import archive_job
+from reflectgen.jobs.export_request import ExportRequest
 from reflectgen.jobs.ledger import LeaseLost, Leases
 from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.service import request_archive, request_export, resume, retry, stop
@@ -319,7 +319,7 @@ def test_a_worker_archives_a_finished_job_and_an_export_after_that_has_the_same_
     assert num_archived(service, job_id) == 1
     assert service.counts(job_id).num_reflections == 0
     assert kinds_of_events(service, job_id)[-2:] == ["archiving", "archived"]
-    request_export(service.store, service.queue, job_id, [Format.PARQUET], None)
+    request_export(service.store, service.queue, job_id, ExportRequest().options(service.registry))
     service.deliver()
     assert num_archived(service, job_id) == 0
     assert service.counts(job_id) == counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +16,18 @@ from starlette.responses import FileResponse
 from reflectgen.api import schemas as s
 from reflectgen.api.access import Reader, Submitter, owner_of
 from reflectgen.api.bodies import JSONRoute
-from reflectgen.api.problems import Problem, documented
+from reflectgen.api.problems import Problem, documented, without_places
 from reflectgen.api.routes.jobs import JobId, found
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import export_view
 from reflectgen.errors import InputError, RecipeError, VerificationError
 from reflectgen.export.card import CARD_NAME
 from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
+from reflectgen.export.token_manifest import TOKENIZER_FOLDER
+from reflectgen.export.verify_made import listed_files, made_folders
 from reflectgen.jobs import service
-from reflectgen.store import exports, pages, reviews
+from reflectgen.jobs.export_request import ExportRequest
+from reflectgen.store import exports, pages, reviews, tasks
 from reflectgen.store.exports import Export
 from reflectgen.store.jobs import Job
 
@@ -34,12 +38,16 @@ _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", 
 
 
 @router.post("/{job_id}/exports", status_code=201, responses=documented(401, 403, 404, 409, 413, 429))
-def request_export(here: Here, key: Submitter, job_id: JobId, wanted: s.ExportRequest) -> s.ExportView:
+def request_export(here: Here, key: Submitter, job_id: JobId, wanted: ExportRequest) -> s.ExportView:
     """Ask for one more export of a completed job; it holds what stands at the moment it is made."""
+    try:
+        options = wanted.options(here.registry)
+    except RecipeError as error:
+        raise Problem(422, str(error), "unusable-recipe") from error
     with here.store.read() as connection:
         found(pages.find_job(connection, job_id, owner_of(key)), job_id)
     try:
-        public_id = service.request_export(here.store, here.queue, job_id, wanted.formats, wanted.form)
+        public_id = service.request_export(here.store, here.queue, job_id, options)
         here.lately.forget()
     except InputError as error:
         raise Problem(404, str(error)) from error
@@ -138,7 +146,12 @@ def _export(connection: Connection, job: Job, public_id: str) -> Export:
 def _shown(here: Service, connection: Connection, job: Job, listed: list[Export]) -> list[s.ExportView]:
     rejected_at = reviews.last_rejection_at(connection, [job.id]).get(job.id)
     public_id = job.public_id or ""
-    return [export_view(one, public_id, rejected_at, _files(here, public_id, one)) for one in listed]
+    errors = {
+        number: without_places(error) for number, error in tasks.errors_of_quarantined(connection, job.id, "export")
+    }
+    return [
+        export_view(one, public_id, rejected_at, errors.get(one.number), _files(here, public_id, one)) for one in listed
+    ]
 
 
 def _files(here: Service, job_id: str, export: Export) -> list[s.ExportFile]:
@@ -154,8 +167,19 @@ def _files(here: Service, job_id: str, export: Export) -> list[s.ExportFile]:
 def _read_files(folder: Path) -> tuple[s.ExportFile, ...]:
     manifest = read_manifest(folder)
     listed = [s.ExportFile(name=one.path, num_bytes=one.num_bytes, sha256=one.sha256) for one in manifest.files]
-    beside = [folder / name for name in (MANIFEST_NAME, CARD_NAME)]
-    more = [
-        s.ExportFile(name=path.name, num_bytes=path.stat().st_size, sha256=None) for path in beside if path.is_file()
+    for made in made_folders(folder):
+        for file in listed_files(made):
+            name = f"{made.name}/{file.path}"
+            listed.append(s.ExportFile(name=name, num_bytes=file.num_bytes, sha256=file.sha256))
+        listed += _beside(folder, made, known={one.name for one in listed})
+    return (*listed, *_beside(folder, folder))
+
+
+def _beside(folder: Path, described: Path, known: Set[str] = frozenset()) -> list[s.ExportFile]:
+    """Return the files that no manifest lists: it itself, the card, and what belongs to a tokenizer."""
+    paths = [described / name for name in (MANIFEST_NAME, CARD_NAME)]
+    paths += sorted((described / TOKENIZER_FOLDER).glob("*"))
+    names = [(path, path.relative_to(folder).as_posix()) for path in paths if path.is_file()]
+    return [
+        s.ExportFile(name=name, num_bytes=path.stat().st_size, sha256=None) for path, name in names if name not in known
     ]
-    return (*listed, *more)

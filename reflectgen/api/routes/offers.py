@@ -1,4 +1,4 @@
-"""What the operator offers: recipes and endpoints, by name."""
+"""What the operator offers: recipes, endpoints and tokenizers, by name."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ async def list_endpoints(here: Here, _key: Reader) -> s.Offers[s.EndpointView]:
     endpoints = sorted(here.registry.endpoints.items())
     shown = [s.EndpointView(name=name, model=one.model, concurrency=one.concurrency) for name, one in endpoints]
     return s.Offers(data=shown)
+
+
+@router.get("/tokenizers", responses=documented(401, 403, 429))
+async def list_tokenizers(here: Here, _key: Reader) -> s.Offers[s.TokenizerView]:
+    """List the tokenizers that an export may name."""
+    return s.Offers(data=[s.TokenizerView(name=name) for name in sorted(here.registry.tokenizers)])
