@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -11,7 +12,10 @@ from sqlalchemy import func, select
 
 from reflectgen.store import Store, clock
 from reflectgen.store.tables import job, task
+from reflectgen.store.tasks import KINDS
 
+JOB_STATES = ("running", "finished", "paused", "cancelled", "failed")
+TASK_STATES = ("ready", "leased", "done", "quarantined")
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -58,11 +62,18 @@ class _Ledger(Collector):
         with self._store.read() as connection:
             states = (job.c.state, job.c.hold)
             counted = select(*states, func.count()).where(job.c.public_id.is_not(None)).group_by(*states)
+            # What there is none of is said too: a series that begins with 1 has not risen, and nobody would be told.
+            num_jobs = dict.fromkeys(JOB_STATES, 0)
             for state, hold, number in connection.execute(counted):
-                jobs.add_metric([hold or state], number)
+                num_jobs[hold or state] += number
             kinds = (task.c.kind, task.c.state)
+            num_tasks = dict.fromkeys(product(KINDS, TASK_STATES), 0)
             for kind, state, number in connection.execute(select(*kinds, func.count()).group_by(*kinds)):
-                tasks.add_metric([kind, state], number)
+                num_tasks[kind, state] = number
+            for name, number in num_jobs.items():
+                jobs.add_metric([name], number)
+            for names, number in num_tasks.items():
+                tasks.add_metric(names, number)
             now = clock.now(connection)
             expired = (task.c.state == "leased", task.c.lease_expires_at < now)
             overdue.add_metric([], connection.execute(select(func.count()).where(*expired)).scalar_one())

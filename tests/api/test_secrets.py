@@ -102,6 +102,7 @@ def test_metrics_count_requests_jobs_and_tasks_by_route_not_by_path(here: World)
     assert 'reflectgen_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"} 1.0' in text
     assert 'reflectgen_jobs{state="running"} 1.0' in text
     assert 'reflectgen_tasks{kind="plan",state="ready"} 1.0' in text
+    assert 'reflectgen_jobs{state="failed"} 0.0' in text
     assert job_id not in text
     assert "none/at/all" not in text
 

@@ -280,7 +280,10 @@ def test_the_registries_that_ship_can_be_used(name):
 
 def test_alerts_and_dashboard_name_only_what_is_measured(tmp_path):
     with Store(tmp_path / "a.sqlite") as store:
-        exposed = set(re.findall(r"^# TYPE (\w+)", Metrics(store).text().decode(), re.MULTILINE))
+        metrics = Metrics(store)
+        metrics.answered("GET", "/v1/jobs", 200, 0.1)
+        text = metrics.text().decode()
+    exposed = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
     dashboard = json.loads((ROOT / "deploy/grafana/dashboards/reflectgen.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
@@ -291,3 +294,11 @@ def test_alerts_and_dashboard_name_only_what_is_measured(tmp_path):
     }
     assert named - exposed == set()
     assert {"reflectgen_tasks", "reflectgen_jobs"} <= named
+    pickings = [found for expr in asked for found in re.findall(r"(reflectgen_\w+)\{(.*?)\}", expr)]
+    assert len(pickings) > 5
+    for name, picked in pickings:
+        samples = re.findall(rf"^{name}\{{(.*?)\}} ", text, re.MULTILINE)
+        for label, sign, value in re.findall(r'(\w+)(=~|!~|=)"(.*?)"', picked):
+            assert any(f'{label}="' in sample for sample in samples), (name, label)
+            # A state without anything in it is exposed all the same: what is first counted as 1 has not risen.
+            assert sign != "=" or any(f'{label}="{value}"' in sample for sample in samples), (name, value)
