@@ -195,11 +195,15 @@ def test_a_start_without_our_markers_gets_room_for_them(tmp_path, tokens):
 
 @pytest.mark.filterwarnings("ignore")  # torch warns itself while it compiles, and stops where a warning is an error
 def test_compiled_and_checkpointed_layers_have_the_losses_of_plain_ones(tmp_path, tokens):
+    from torch._dynamo.utils import counters
+
     shape = {"shape": {**TINY, "num_layers": 1}}
     plain = losses(run(tmp_path / "plain", tokens, model=shape))
+    counters.clear()
     for name in ("compile", "gradient_checkpointing"):
         changed = losses(run(tmp_path / name, tokens, model=shape, loop={name: True}))
         assert changed == pytest.approx(plain, rel=1e-4), name
+    assert counters["stats"]["unique_graphs"] == 1  # it was compiled, and once for all steps
 
 
 def test_weights_and_biases_has_the_figures_of_a_run(tmp_path, tokens, monkeypatch):
