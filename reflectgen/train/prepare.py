@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType
 
 from reflectgen.export.kinds import Weights
 from reflectgen.train.data import TokenData
@@ -27,7 +28,11 @@ def accelerator_for(options: FitOptions, model: Any) -> Accelerator:
             transformer_cls_names_to_wrap=sorted(model._no_split_modules),
         )
     precision = "bf16" if options.loop.precision == "bf16" else "no"
-    return Accelerator(mixed_precision=precision, cpu=options.loop.device == "cpu", fsdp_plugin=plugin)
+    made = Accelerator(mixed_precision=precision, cpu=options.loop.device == "cpu", fsdp_plugin=plugin)
+    if plugin is not None and made.distributed_type is DistributedType.MULTI_CPU:
+        # On CPUs accelerate passes the plugin over without a word, though all that it then does works there, too.
+        made.state.distributed_type, made.state.fsdp_plugin = DistributedType.FSDP, plugin
+    return made
 
 
 def prepare(model: Any, options: FitOptions) -> tuple[LossModel, torch.optim.AdamW]:
