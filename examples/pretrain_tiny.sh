@@ -13,7 +13,7 @@ $reflectgen run $corpus --out "$out/job" --format jsonl --chunk-words 30
 $reflectgen train-tokenizer "$out"/job/export/jsonl/*.jsonl --to "$out/tokenizer" --vocab-size 2048
 $reflectgen export "$out/job" --to "$out/tokens" --format tokens --tokenizer "$out/tokenizer"
 
-# One whole document a step: were they cut, the model would learn closing markers without their opening ones.
+# Whole documents: were they cut, the model would learn closing markers without their opening ones.
 cat >"$out/train.toml" <<TOML
 out = "$out/run"
 [data]
@@ -27,9 +27,9 @@ preset = "nano"
 lr = 3e-3
 decay = 0.5
 [loop]
-steps = 1100
-batch_size = 1
-threads = 1
+steps = 900
+batch_size = 2
+threads = 2
 [log]
 every = 100
 eval_every = 300
