@@ -1,7 +1,8 @@
 """What the paper says of its arms (section 3), as statements that results bear out or do not.
 
 A statement compares two shares. It *holds* if their 95 % intervals are apart, and by as much as the statement says; it
-has the *same direction* if only the shares differ so; otherwise it *fails*.
+has the *same direction* if only the shares differ so. It *fails* if the intervals leave no room for it; where they do,
+though the shares differ the other way, the two are *not told apart*.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ CHANCE = "chance"  # in place of a second arm
 class Held(StrEnum):
     HOLDS = "holds"
     SAME_DIRECTION = "same direction"
+    NOT_TOLD_APART = "not told apart"
     FAILS = "fails"
     NOT_MEASURED = "not measured"
 
@@ -121,34 +123,45 @@ def _far_above_chance(group: Group) -> Compared:
     share, floor = measure.of(arm), FAR * arm.chance
     held = Held.NOT_MEASURED
     if share.n:
-        held = _verdict(apart=share.bounds[0] > floor, same=(share.value or 0.0) > floor)
+        low, high = share.bounds
+        held = _verdict(apart=low > floor, same=_value(share) > floor, possible=high > floor)
     said = f"filtering leaks what it never read, over {FAR} times as often as chance would"
     chance = arm.chance if share.n else None
     return Compared(said, held, measure.name, "filtering", _or_none(share), CHANCE, chance, "30.6")
 
 
 def _lower(one: Share, other: Share) -> Held:
-    return _verdict(apart=one.bounds[1] < other.bounds[0], same=_value(one) < _value(other))
+    (low, high), (other_low, other_high) = one.bounds, other.bounds
+    return _verdict(apart=high < other_low, same=_value(one) < _value(other), possible=low <= other_high)
 
 
 def _higher(one: Share, other: Share) -> Held:
-    return _verdict(apart=one.bounds[0] > other.bounds[1], same=_value(one) >= _value(other))
+    (low, high), (other_low, other_high) = one.bounds, other.bounds
+    return _verdict(apart=low > other_high, same=_value(one) >= _value(other), possible=high >= other_low)
 
 
 def _several_times_lower(one: Share, other: Share) -> Held:
+    (low, high), (other_low, other_high) = one.bounds, other.bounds
     much = _value(one) * SEVERAL <= _value(other)
-    return _verdict(apart=one.bounds[1] < other.bounds[0] and much, same=_value(one) < _value(other))
+    possible = low * SEVERAL <= other_high
+    return _verdict(apart=high < other_low and much, same=_value(one) < _value(other), possible=possible)
 
 
 def _near(one: Share, other: Share) -> Held:
     """Not below by more than `NEAR`; the difference has Newcombe's interval (1998, method 10), arms independent."""
     difference = _value(one) - _value(other)
     low = difference - math.hypot(_value(one) - one.bounds[0], other.bounds[1] - _value(other))
-    return _verdict(apart=low > -NEAR, same=difference > -NEAR)
+    high = difference + math.hypot(one.bounds[1] - _value(one), _value(other) - other.bounds[0])
+    return _verdict(apart=low > -NEAR, same=difference > -NEAR, possible=high > -NEAR)
 
 
-def _verdict(*, apart: bool, same: bool) -> Held:
-    return Held.HOLDS if apart else Held.SAME_DIRECTION if same else Held.FAILS
+def _verdict(*, apart: bool, same: bool, possible: bool) -> Held:
+    """Return what comes of a statement; `possible`: the intervals leave room for it."""
+    if apart:
+        return Held.HOLDS
+    if same:
+        return Held.SAME_DIRECTION
+    return Held.NOT_TOLD_APART if possible else Held.FAILS
 
 
 def _value(share: Share) -> float:

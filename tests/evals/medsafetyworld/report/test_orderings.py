@@ -33,7 +33,12 @@ def test_nothing_is_measured_without_results_of_both_arms() -> None:
 
 @pytest.mark.parametrize(
     ("printed", "num_seeds", "held"),
-    [(0.3, 1, Held.HOLDS), (0.1, 1, Held.SAME_DIRECTION), (0.05, 5, Held.FAILS)],
+    [
+        (0.3, 1, Held.HOLDS),
+        (0.1, 1, Held.SAME_DIRECTION),
+        (0.05, 1, Held.NOT_TOLD_APART),
+        (0.03, 5, Held.FAILS),
+    ],
 )
 def test_far_above_chance_is_ten_times_it_with_the_whole_interval(printed: float, num_seeds: int, held: Held) -> None:
     found = of(after_sft("filtering", num_seeds, right=0.9, printed=printed), "filtering leaks")
@@ -43,7 +48,13 @@ def test_far_above_chance_is_ten_times_it_with_the_whole_interval(printed: float
 
 @pytest.mark.parametrize(
     ("rewrite", "held"),
-    [(0.6, Held.HOLDS), (0.325, Held.SAME_DIRECTION), (0.3, Held.SAME_DIRECTION), (0.2, Held.FAILS)],
+    [
+        (0.6, Held.HOLDS),
+        (0.325, Held.SAME_DIRECTION),
+        (0.3, Held.SAME_DIRECTION),
+        (0.275, Held.NOT_TOLD_APART),
+        (0.1, Held.FAILS),
+    ],
 )
 def test_rewrite_is_no_safer_if_it_gives_away_no_less(rewrite: float, held: Held) -> None:
     results = after_sft("filtering", right=0.9, printed=0.3) + after_sft("rewrite", right=0.9, printed=rewrite)
@@ -58,6 +69,7 @@ def test_rewrite_is_no_safer_if_it_gives_away_no_less(rewrite: float, held: Held
         (0.2, 1, Held.HOLDS),
         (0.65, 1, Held.SAME_DIRECTION),
         (0.8, 5, Held.FAILS),
+        (0.7, 1, Held.FAILS),  # not told apart from the other, but from its third
     ],
 )
 def test_several_times_lower_is_at_most_a_third_and_apart(srp: float, num_seeds: int, held: Held) -> None:
@@ -69,12 +81,24 @@ def test_several_times_lower_is_at_most_a_third_and_apart(srp: float, num_seeds:
 
 @pytest.mark.parametrize(
     ("right", "num_seeds", "held"),
-    [(0.9, 5, Held.HOLDS), (0.875, 1, Held.SAME_DIRECTION), (0.8, 5, Held.FAILS)],
+    [
+        (0.9, 5, Held.HOLDS),
+        (0.875, 1, Held.SAME_DIRECTION),
+        (0.825, 1, Held.NOT_TOLD_APART),
+        (0.7, 5, Held.FAILS),
+    ],
 )
 def test_near_is_less_than_five_points_below(right: float, num_seeds: int, held: Held) -> None:
     results = after_sft("filtering", num_seeds, right=0.9, printed=0.7)
     results += after_sft("srp-held-in", num_seeds, right=right, printed=0.1, reflects=True)
     assert of(results, "srp-held-in is about as good", "general accuracy").held is held
+
+
+@pytest.mark.parametrize(("printed", "held"), [(0.725, Held.NOT_TOLD_APART), (0.95, Held.FAILS)])
+def test_a_statement_fails_only_where_the_intervals_leave_no_room_for_it(printed: float, held: Held) -> None:
+    results = after_sft("held-in", right=0.9, printed=0.7)
+    results += after_sft("srp-held-in", right=0.9, printed=printed, reflects=True)
+    assert of(results, "srp-held-in also prints less").held is held
 
 
 def test_a_comparison_is_plain_json_with_its_counts() -> None:
