@@ -39,8 +39,8 @@ TOML
 $reflectgen train "$out/train.toml"
 
 # The first words of the corpus's own documents, four times over; what follows is the model's.
-sed -n 's/.*"text": *"\([^"\\]\{20,60\}\).*/\1/p' $corpus >"$out/beginnings.txt"
+sed -n 's/.*"text": *"\([^"\\]\{20,60\}\) .*/\1/p' $corpus >"$out/beginnings.txt"
 cat "$out/beginnings.txt" "$out/beginnings.txt" "$out/beginnings.txt" "$out/beginnings.txt" >"$out/prompts.txt"
 $reflectgen generate "$out/run/model" --prompts "$out/prompts.txt" --max-new-tokens 200 --temperature 0.5 \
-  --batch-size 256 --must-parse 0.95 >"$out/generated.txt"
+  --batch-size 256 --must-parse 0.99 >"$out/generated.txt"
 tail -n 12 "$out/generated.txt"

@@ -24,6 +24,6 @@ def test_the_tiny_model_has_learnt_the_form(tmp_path):
     num_reflections, num_parsed = map(int, found.groups())
     # So many that the share is known to a percent or two; docs/training.md says what it was.
     assert num_reflections >= 400
-    assert num_parsed >= 0.95 * num_reflections
+    assert num_parsed >= 0.99 * num_reflections
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert (tmp_path / "out/run/model/model.safetensors").exists()
