@@ -59,7 +59,7 @@ class DolmaRecord(BaseModel, frozen=True, extra="forbid"):
 
 
 class DolmaManifest(BaseModel, frozen=True, extra="forbid"):
-    """`source_manifest_sha256` is of the `manifest.json` of the export that this was made from."""
+    """`source_manifest_sha256` is the `contents_sha256` of the export's manifest that this was made from."""
 
     format: Literal["dolma"] = "dolma"
     version: Literal[1] = 1
@@ -95,7 +95,7 @@ def export_dolma(
         shards.append(shard)
     manifest = DolmaManifest(
         arm=arm.value,
-        source_manifest_sha256=woven.manifest_sha256,
+        source_manifest_sha256=woven.manifest.contents_sha256,
         code_version=__version__,
         num_documents=sum(shard.num_documents for shard in shards),
         shards=shards,

@@ -81,6 +81,15 @@ class Manifest(BaseModel, frozen=True, extra="forbid"):
     def formats(self) -> list[Format]:
         return list(dict.fromkeys(entry.format for entry in self.files))
 
+    @property
+    def contents_sha256(self) -> str:
+        """The SHA-256 of all that is said here but when, by which code and through which endpoints it was made.
+
+        Two exports of the same replies with the same options share it.
+        """
+        said = self.model_dump(mode="json", exclude={"created_at", "code_version", "provenances"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
     @model_validator(mode="after")
     def _balances(self) -> Self:
         counts = self.counts

@@ -9,8 +9,8 @@ from reflectgen.export.trainer_formats import TokenFormat
 
 _TEXT = """# A tokenised corpus with safety reflections
 
-Documents with their reflections woven in, as tokens, for {reader}. Written by reflectgen from the export whose
-`manifest.json` has the SHA-256 `{source}`.
+Documents with their reflections woven in, as tokens, for {reader}. Written by reflectgen from the export of which
+`{source}` is the SHA-256: of its `manifest.json` without times, code versions and endpoints.
 
 {numbers}
 

@@ -158,7 +158,7 @@ def _describe(
         {
             **about(format_, making),
             "tokenizer": making.tokenizer.entry(),
-            "source_manifest_sha256": woven.manifest_sha256,
+            "source_manifest_sha256": woven.manifest.contents_sha256,
             "form": making.form,
             "arm": woven.manifest.arm.name.value,
             "recipe": woven.manifest.recipe,

@@ -43,7 +43,7 @@ class TokenShard(BaseModel, frozen=True, extra="forbid"):
 
 
 class TokenManifest(BaseModel, frozen=True, extra="forbid"):
-    """`vocab_size` is one more than the highest id; `source_manifest_sha256` is of the export's `manifest.json`.
+    """`vocab_size` is one more than the highest id; `source_manifest_sha256` the export's `contents_sha256`.
 
     `form` is the written form of its reflections. `weights` are the loss weights that masks were written with, and that
     a trainer takes unless told otherwise.

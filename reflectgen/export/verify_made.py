@@ -89,7 +89,7 @@ def _manifest(folder: Path) -> TokenManifest | DolmaManifest:
 def _make_again(
     folder: Path, manifest: TokenManifest | DolmaManifest, woven: WovenExport, report: VerifyReport, processes: int
 ) -> None:
-    if manifest.source_manifest_sha256 != woven.manifest_sha256:
+    if manifest.source_manifest_sha256 != woven.manifest.contents_sha256:
         report.add(f"{folder} was made from another export than the one beside it; export it again")
         return
     made: Iterator[TokenShard | DolmaShard]

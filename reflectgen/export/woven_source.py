@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reflectgen.errors import InputError, RecipeError, VerificationError
 from reflectgen.export.formats import Format
-from reflectgen.export.manifest import MANIFEST_NAME, Manifest, read_manifest
+from reflectgen.export.manifest import Manifest, read_manifest
 from reflectgen.export.read import read_documents
 from reflectgen.export.record import StandoffDocument, WovenDocument
 
@@ -45,10 +45,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class WovenExport:
-    """A finished export; `manifest_sha256` is of its manifest.json."""
+    """A finished export."""
 
     manifest: Manifest
-    manifest_sha256: str
     sources: tuple[Source, ...]
 
 
@@ -60,11 +59,10 @@ def open_woven(directory: Path) -> WovenExport:
         RecipeError: it has stand-off documents alone.
     """
     manifest = read_manifest(directory)
-    sha256 = hashlib.sha256((directory / MANIFEST_NAME).read_bytes()).hexdigest()
     woven = [format_ for format_ in manifest.formats if format_ is not Format.STANDOFF]
     if not woven and manifest.num_shards:
         raise RecipeError(f"{directory} holds no woven documents; export it with --format parquet as well")
     entries = sorted((e for e in manifest.files if woven and e.format is woven[0]), key=lambda entry: entry.shard)
     names = [f"train-{entry.shard:05d}-of-{manifest.num_shards:05d}" for entry in entries]
     sources = [Source(directory / e.path, e.format, e.sha256, name) for e, name in zip(entries, names, strict=True)]
-    return WovenExport(manifest, sha256, tuple(sources))
+    return WovenExport(manifest, tuple(sources))

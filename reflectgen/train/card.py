@@ -31,7 +31,7 @@ def write_card(
         "|---|---|",
         f"| arm | {corpus.arm} |",
         f"| manifest of the token shards, SHA-256 | `{corpus_sha256}` |",
-        f"| manifest of the export, SHA-256 | `{corpus.source_manifest_sha256 or 'none'}` |",
+        f"| export, SHA-256 of its contents | `{corpus.source_manifest_sha256 or 'none'}` |",
         f"| tokenizer, SHA-256 | `{corpus.tokenizer.sha256 if corpus.tokenizer else 'none'}` |",
         f"| documents, tokens | {corpus.num_documents:,}, {corpus.num_tokens:,} |",
         *(f"| of them {kind.replace('_', ' ')} | {num:,} |" for kind, num in corpus.tokens_by_kind.items() if num),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -44,6 +45,22 @@ def test_a_job_is_exported_as_tokens_and_verifies(finished, tmp_path, capsys):
     damaged = next((to / "olmo").glob("*.npy"))
     damaged.write_bytes(damaged.read_bytes()[:-2])
     assert main(["verify", str(to)]) == 7
+
+
+def test_tokens_of_the_same_job_are_the_same_bytes_whenever_they_are_exported(finished, tmp_path, capsys):
+    tokenizer, to = write_tokenizer("bytes", tmp_path), tmp_path / "out"
+    command = ["export", finished, "--to", to, "--tokenizer", tokenizer, "-f", "tokens", "-f", "dolma"]
+    printed(capsys, *command)
+    before = bytes_of(to)
+    time.sleep(1.1)  # the manifest says the second
+    printed(capsys, *command)
+    after = bytes_of(to)
+    assert before.pop("manifest.json") != after.pop("manifest.json")  # which says when
+    assert before == after
+
+
+def bytes_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_an_arm_is_exported_as_tokens(finished, tmp_path, capsys):

@@ -113,7 +113,7 @@ def test_token_shards_are_the_tokenised_woven_text(any_woven: WovenExport, makin
     parts = expected(any_woven, making)
     assert cut(read.tokens(0, read.num_tokens), read.document_ends) == [ids for ids, _ in parts]
     assert cut(read.kinds(0, read.num_tokens), read.document_ends) == [kinds for _, kinds in parts]
-    assert read.manifest.source_manifest_sha256 == any_woven.manifest_sha256
+    assert read.manifest.source_manifest_sha256 == any_woven.manifest.contents_sha256
     assert read.weights.tolist() == [0, 1, 1, 0, 0]
 
 

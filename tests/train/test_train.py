@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reflectgen.cli import main
+from reflectgen.export.manifest import read_manifest
 from tests.train.commands import said_of, write_config
 from tests.train.worlds import TINY
 
@@ -63,7 +64,7 @@ def test_the_card_says_corpus_arm_recipe_options_and_figures(tokens, finished):
     for name, value in {
         "arm": "srp",
         "manifest of the token shards, SHA-256": hashlib.sha256((tokens / "manifest.json").read_bytes()).hexdigest(),
-        "manifest of the export, SHA-256": hashlib.sha256((tokens.parent / "manifest.json").read_bytes()).hexdigest(),
+        "export, SHA-256 of its contents": read_manifest(tokens.parent).contents_sha256,
         "tokenizer, SHA-256": hashlib.sha256((tokens / "tokenizer/tokenizer.json").read_bytes()).hexdigest(),
     }.items():
         assert re.search(rf"^\| {re.escape(name)} \| `?{value}`? \|$", card, re.MULTILINE), name
