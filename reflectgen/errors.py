@@ -79,3 +79,7 @@ class PromptError(ReflectgenError):
 
 class TrainingError(ReflectgenError):
     exit_code = 10
+
+
+class TrainingStopped(TrainingError):
+    pass

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reflectgen.cli import options as o
-from reflectgen.cli.train import needs_extra
 from reflectgen.errors import InputError, VerificationError
 from reflectgen.evals.compare.figure import rate
+from reflectgen.train.extra import needs_extra
 
 if TYPE_CHECKING:
     from reflectgen.train.generate import FormCounts
@@ -38,7 +38,7 @@ def generate(
 
         generator = Generator(checkpoint)
     except ImportError as error:
-        raise needs_extra(error) from error
+        raise needs_extra(error.name) from error
     form, counts = o.form_of("contextual", "<think>", "</think>", "<|endoftext|>", None), FormCounts()
     for made in generator.generate(asked, Sampling(max_new_tokens, temperature, top_p, seed, batch_size)):
         counts.add(made, form)

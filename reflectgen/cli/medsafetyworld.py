@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reflectgen.cli import options as o
-from reflectgen.cli.train import needs_extra
+from reflectgen.train.extra import missing_library, needs_extra
 
 if TYPE_CHECKING:
     from reflectgen.evals.compare.tables import Table as Shown
@@ -200,6 +199,5 @@ def _print(shown: Shown) -> None:
 
 def _check_extra() -> None:
     """Raise TrainingError unless what trains and asks a checkpoint is installed."""
-    for name in ("torch", "transformers", "accelerate"):
-        if find_spec(name) is None:
-            raise needs_extra(ImportError(name=name))
+    if library := missing_library():
+        raise needs_extra(library)

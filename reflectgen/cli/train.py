@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from reflectgen.errors import TrainingError
 from reflectgen.jobs.recipe_file import read_toml
+from reflectgen.train.extra import needs_extra
 
 
 def train(
@@ -23,15 +23,10 @@ def train(
     try:
         from reflectgen.train.train import train as run
     except ImportError as error:
-        raise needs_extra(error) from error
+        raise needs_extra(error.name) from error
     console = Console(soft_wrap=True, highlight=False, quiet=os.environ.get("RANK", "0") != "0")
     fitted = run(options, on_log=lambda step, figures: console.print(line_of(step, figures), markup=False))
     console.print(f"{fitted.num_steps:,} steps, {fitted.num_tokens:,} tokens: {fitted.folder}", style="bold")
-
-
-def needs_extra(error: ImportError) -> TrainingError:
-    """Say what to install where a library of the extra is missing."""
-    return TrainingError(f"training needs {error.name}: pip install 'reflectgen[train]'")
 
 
 def line_of(step: int, figures: dict[str, float]) -> str:

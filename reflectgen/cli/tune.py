@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from reflectgen.cli.train import line_of, needs_extra
+from reflectgen.cli.train import line_of
 from reflectgen.jobs.recipe_file import read_toml
+from reflectgen.train.extra import needs_extra
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file; docs/training.md has every option.")]
 
@@ -32,7 +33,7 @@ def _run(config: Path, is_sft_data: bool) -> None:
     try:
         from reflectgen.train import tune
     except ImportError as error:
-        raise needs_extra(error) from error
+        raise needs_extra(error.name) from error
     console = Console(soft_wrap=True, highlight=False, quiet=os.environ.get("RANK", "0") != "0")
     run = tune.sft if is_sft_data else tune.tune
     fitted = run(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,10 +28,10 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from reflectgen.errors import OutputError, RecipeError, VerificationError
+from reflectgen.train.places import STATE, whole_ones
 
-NAME = re.compile(r"step-(\d{8})")
 PARTIAL = ".partial"
-STATE, TENSORS = "training/state.json", "training/state.safetensors"
+TENSORS = "training/state.safetensors"
 RANDOM = "random"
 
 
@@ -43,12 +42,6 @@ class Position:
     step: int
     tokens: int
     identity: dict[str, Any]
-
-
-def newest(folder: Path) -> Path | None:
-    """Return the newest whole checkpoint under `folder`."""
-    found = _whole_ones(folder)
-    return found[-1] if found else None
 
 
 def read_position(checkpoint: Path, identity: dict[str, Any]) -> Position:
@@ -95,7 +88,7 @@ def save(
         save_file(tensors, partial / TENSORS)
         said = {"step": position.step, "tokens": position.tokens, "identity": position.identity}
         (partial / STATE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
-    for old in _whole_ones(folder)[:-keep]:
+    for old in whole_ones(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -190,10 +183,6 @@ def gathered(model: Any, is_writer: bool) -> dict[str, Tensor]:
         if is_writer and name not in tied:
             found[name] = whole.detach().cpu().contiguous()
     return found
-
-
-def _whole_ones(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name) and (path / STATE).exists())
 
 
 def _save_model(folder: Path, model: Any, weights: dict[str, Tensor]) -> None:

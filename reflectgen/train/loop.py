@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
-from reflectgen.errors import RecipeError, TrainingError
+from reflectgen.errors import RecipeError, TrainingError, TrainingStopped
 from reflectgen.export.kinds import Weights
 from reflectgen.train import checkpoint
 from reflectgen.train.batch import Batch, make_batch
@@ -24,12 +24,13 @@ from reflectgen.train.log import LOG_NAME, RunLog, read_log
 from reflectgen.train.model import on_device
 from reflectgen.train.options import FitOptions
 from reflectgen.train.packing import pack, rows_of_step
+from reflectgen.train.places import CHECKPOINTS, MODEL, newest
 from reflectgen.train.prepare import accelerator_for, identity_of, prepare
 from reflectgen.train.schedule import learning_rate, num_steps
 from reflectgen.train.verdicts import VerdictProbe
 
-CHECKPOINTS, MODEL = "checkpoints", "model"
 HELD_OUT = 1  # what the order of held-out rows is keyed by, beside the seed
+IsToStop = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def fit(
     identity: dict[str, Any] | None = None,
     describe: Callable[[Path, dict[str, Any]], None] | None = None,
     on_log: Callable[[int, dict[str, float]], None] | None = None,
+    is_to_stop: IsToStop = lambda step, num_steps: False,
 ) -> Fitted:
     """Train `model` (changed in place) on `data` and write it to `out`/model; go on where `out` was left.
 
@@ -66,15 +68,18 @@ def fit(
         identity: what else must be the same for a run to be gone on with, beside options and corpora.
         describe: writes further files, such as a model card, into a checkpoint; it gets the run's last figures.
         on_log: is called with every line of the log.
+        is_to_stop: is asked before every step, with the steps that are done and all that there are; processes that
+            train together must be told the same.
 
     Raises:
+        TrainingStopped: it was to stop; a checkpoint is there, and the same call goes on from it.
         RecipeError: `out` holds another run, or the options do not fit one another or the data.
         TrainingError: the loss is no number; the last checkpoint is whole.
         OutputError: a checkpoint cannot be written; the last one is whole.
     """
     weights = options.data.weights or weights or Weights()
     run = _Run(options, model, data, held_out, weights, tokenizer, probe, out, identity or {}, describe, on_log)
-    return run.to_the_end()
+    return run.to_the_end(is_to_stop)
 
 
 class _Run:
@@ -105,10 +110,10 @@ class _Run:
         self.plain = model  # as transformers has it: what is saved
         self.flops_per_token = model_flops_per_token(model, options.data.sequence_length)
         self._prepare(model)
-        self.step, self.num_tokens = 0, 0
+        self.step, self.num_tokens, self.saved_step = 0, 0, 0
         self.last: dict[str, float] = {}
 
-    def to_the_end(self) -> Fitted:
+    def to_the_end(self, is_to_stop: IsToStop) -> Fitted:
         self._resume()
         loop = self.options.loop
         config = self.options.model_dump(mode="json")
@@ -116,17 +121,19 @@ class _Run:
         with RunLog(self.out, self.options.log, self.step, config) if is_writer else nullcontext() as log:
             self.log = log
             self._measure_held_out_before_the_first()
-            self._train()
+            self._train(is_to_stop)
         kind = torch.bfloat16 if loop.precision == "bf16" else None
         checkpoint.save_model(self.out / MODEL, self.plain, is_writer, self._extra_files, kind)
         self.accelerator.wait_for_everyone()
         held_out = {n.removeprefix("held_out_"): v for n, v in self.last.items() if n.startswith("held_out_")}
         return Fitted(self.out / MODEL, self.step, self.num_tokens, self.last.get("loss", math.nan), held_out)
 
-    def _train(self) -> None:
+    def _train(self, is_to_stop: IsToStop) -> None:
         log, save = self.options.log, self.options.checkpoint
         since, tokens, spent = time.perf_counter(), 0, 0.0
         while self.step < self.num_steps:
+            if is_to_stop(self.step, self.num_steps):
+                self._stop()
             batch = self._batch(self.step)
             is_last = self.step + 1 == self.num_steps
             wants_log = (self.step + 1) % log.every == 0 or is_last
@@ -143,6 +150,11 @@ class _Run:
             if self.step % save.every == 0 or is_last:
                 self._save()
             since += time.perf_counter() - aside
+
+    def _stop(self) -> NoReturn:
+        if self.step > self.saved_step:
+            self._save()
+        raise TrainingStopped(f"stopped after step {self.step} of {self.num_steps}; begun again, it goes on from there")
 
     def _take_step(self, batch: Batch, wants_figures: bool) -> dict[str, float]:
         """Learn from a batch, and return the figures of it where they are wanted."""
@@ -181,7 +193,7 @@ class _Run:
     def _check_numbers(self, loss: float, norm: float) -> None:
         if math.isfinite(loss) and math.isfinite(norm):
             return
-        last = checkpoint.newest(self.out / CHECKPOINTS)
+        last = newest(self.out / CHECKPOINTS)
         kept = f"{last} is the last good checkpoint" if last else "no checkpoint was written yet"
         raise TrainingError(
             f"step {self.step + 1}: loss {loss:g}, gradient norm {norm:g}; {kept}; "
@@ -257,6 +269,7 @@ class _Run:
             self.out / CHECKPOINTS, self.plain, self.bare_optimizer, position, keep, is_writer, self._extra_files
         )
         self.accelerator.wait_for_everyone()
+        self.saved_step = self.step
 
     def _extra_files(self, folder: Path) -> None:
         if self.tokenizer is not None:
@@ -265,12 +278,13 @@ class _Run:
             self.describe(folder, {"step": self.step, "num_tokens": self.num_tokens, **self.last})
 
     def _resume(self) -> None:
-        found = checkpoint.newest(self.out / CHECKPOINTS)
+        found = newest(self.out / CHECKPOINTS)
         if found is None:
             return
         position = checkpoint.read_position(found, self.identity)
         checkpoint.restore(found, self.plain, self.bare_optimizer)
         self.step, self.num_tokens = position.step, position.tokens
+        self.saved_step = self.step
         for line in read_log(self.out / LOG_NAME):
             if line["step"] <= self.step:
                 self.last |= {name: value for name, value in line.items() if name != "step"}

@@ -19,7 +19,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reflectgen.export.kinds import Weights
-from reflectgen.train.presets import PRESETS, Shape
+from reflectgen.train.presets import DEFAULT_PRESET, PRESETS, Shape
 
 
 class Part(BaseModel):
@@ -66,7 +66,7 @@ class ModelOptions(Part):
 
     @property
     def wanted_shape(self) -> Shape:
-        return self.shape or PRESETS[self.preset or "nano"]
+        return self.shape or PRESETS[self.preset or DEFAULT_PRESET]
 
 
 class OptimizerOptions(Part):

@@ -23,6 +23,7 @@ class Shape(BaseModel, frozen=True, extra="forbid"):
     init_std: float = Field(default=0.02, gt=0)
 
 
+DEFAULT_PRESET = "nano"
 PRESETS = {
     "nano": Shape(hidden_size=128, num_layers=4, num_heads=4, intermediate_size=384, init_std=0.04),
     "smollm2-135m": Shape(

@@ -11,7 +11,7 @@ from reflectgen.errors import InputError, RecipeError, VerificationError
 from reflectgen.export.token_shards import TokenShards
 from reflectgen.train.card import write_card
 from reflectgen.train.data import TokenData, hold_out
-from reflectgen.train.loop import Fitted, fit
+from reflectgen.train.loop import Fitted, IsToStop, fit
 from reflectgen.train.model import load_model, new_model
 from reflectgen.train.options import TrainOptions
 from reflectgen.train.plot import write_plot
@@ -21,7 +21,11 @@ OPEN_MARKER = "<think>"
 TOKENIZER_FILE = "tokenizer.json"
 
 
-def train(options: TrainOptions, on_log: Callable[[int, dict[str, float]], None] | None = None) -> Fitted:
+def train(
+    options: TrainOptions,
+    on_log: Callable[[int, dict[str, float]], None] | None = None,
+    is_to_stop: IsToStop = lambda step, num_steps: False,
+) -> Fitted:
     """Train as told, going on where `options.out` was left; every process of `accelerate launch` calls it.
 
     Raises:
@@ -29,6 +33,7 @@ def train(options: TrainOptions, on_log: Callable[[int, dict[str, float]], None]
         VerificationError: the corpus is not what its manifest says, or its tokenizer cannot be loaded.
         RecipeError: the folder holds another run, or tokenizer and model do not fit.
         TrainingError: the loss is no number.
+        TrainingStopped: `is_to_stop` said so; see `fit`.
         OutputError: something cannot be written.
     """
     assert options.data.path is not None
@@ -48,6 +53,7 @@ def train(options: TrainOptions, on_log: Callable[[int, dict[str, float]], None]
         identity={"model": _model_identity(options), "tokenizer": _tokenizer_sha256(corpus)},
         describe=lambda folder, figures: write_card(folder, corpus.manifest, corpus.manifest_sha256, options, figures),
         on_log=on_log,
+        is_to_stop=is_to_stop,
     )
     if int(os.environ.get("RANK", "0")) == 0:
         write_plot(options.out)

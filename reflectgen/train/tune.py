@@ -17,9 +17,10 @@ from reflectgen.train import checkpoint
 from reflectgen.train.chat_tokens import ChatTokenizer, load_chat_tokenizer
 from reflectgen.train.conversations import ChatFile, find_chat, read_conversations
 from reflectgen.train.data import TokenArrays, TokenData, hold_out
-from reflectgen.train.loop import MODEL, Fitted, fit
+from reflectgen.train.loop import Fitted, fit
 from reflectgen.train.lora import merged, with_adapters
 from reflectgen.train.model import load_model
+from reflectgen.train.places import MODEL
 from reflectgen.train.plot import write_plot
 from reflectgen.train.tune_card import TuneCard, num_longer, weights_sha256
 from reflectgen.train.tune_options import TuneOptions

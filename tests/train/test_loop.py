@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reflectgen.errors import RecipeError, TrainingError, VerificationError
+from reflectgen.errors import RecipeError, TrainingError, TrainingStopped, VerificationError
 from tests.train.commands import write_config
 from tests.train.worlds import END, OPEN, SAFE, TINY, VOCAB_SIZE, fit_options, make_documents
 
@@ -24,7 +24,7 @@ def small_model():
     return new_model(Shape(**TINY), VOCAB_SIZE, END, seed=0)
 
 
-def run(out: Path, corpus_seed: int = 0, model=None, **groups):
+def run(out: Path, corpus_seed: int = 0, model=None, stop_after: int | None = None, **groups):
     """A run on the small corpus; the same call goes on with it."""
     from reflectgen.train.data import TokenArrays
     from reflectgen.train.loop import fit
@@ -33,7 +33,15 @@ def run(out: Path, corpus_seed: int = 0, model=None, **groups):
     model = model or small_model()
     data, held_out = (TokenArrays(make_documents(num, seed), END) for num, seed in ((200, corpus_seed), (50, 99)))
     probe = VerdictProbe(OPEN, 0, SAFE)
-    return fit(fit_options(**groups), model, data, out=out, held_out=held_out, probe=probe)
+    return fit(
+        fit_options(**groups),
+        model,
+        data,
+        out=out,
+        held_out=held_out,
+        probe=probe,
+        is_to_stop=lambda step, num_steps: (step, num_steps) == (stop_after, 12),
+    )
 
 
 def curve(out: Path) -> list[dict[str, float]]:
@@ -86,6 +94,19 @@ def test_going_on_from_a_checkpoint_is_the_undisturbed_run(tmp_path):
     import shutil
 
     shutil.rmtree(tmp_path / "parted/checkpoints/step-00000012")
+    run(tmp_path / "parted")
+    same(tmp_path / "whole", tmp_path / "parted")
+
+
+def test_one_that_is_told_to_stop_saves_where_it_is_and_goes_on_as_if_it_had_not(tmp_path):
+    from reflectgen.train.places import CHECKPOINTS, newest, step_of
+
+    run(tmp_path / "whole")
+    for step, kept in ((0, 0), (6, 6), (8, 8), (11, 11)):  # every fourth is saved anyhow
+        with pytest.raises(TrainingStopped, match=f"stopped after step {step} of 12"):
+            run(tmp_path / "parted", stop_after=step)
+        assert step_of(newest(tmp_path / "parted" / CHECKPOINTS)) == kept
+        assert not (tmp_path / "parted/model").exists()
     run(tmp_path / "parted")
     same(tmp_path / "whole", tmp_path / "parted")
 
@@ -209,7 +230,7 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_last_checkpoint(tmp_path)
     run(tmp_path / "good", loop={"steps": 4}, optimizer={"schedule": "constant", "warmup": 0})
     with pytest.raises(TrainingError, match=r"loss .*, gradient norm .*step-0000000\d is the last good checkpoint"):
         run(tmp_path / "bad", optimizer={"lr": 1e20, "clip": 1e30, "warmup": 0}, checkpoint={"every": 1})
-    from reflectgen.train.checkpoint import newest
+    from reflectgen.train.places import newest
 
     last = newest(tmp_path / "bad/checkpoints")
     assert last is not None
