@@ -1,4 +1,5 @@
 """The Celery application. `celery -A workers.app worker --queues plan,reflect,export` does the work of all jobs;
+`--queues train` in their place the trainings, where the extra `train` is installed;
 `celery -A workers.app worker --beat --pool solo --queues control`, one of it, is the reconciler.
 
 Tasks are thin: a message carries the id of a row in SQL, and the room `jobs` does what is to be done.
@@ -47,6 +48,11 @@ def export(task_id: int) -> None:
 
 @app.task(name=TASK_NAMES["archive"])
 def archive(task_id: int) -> None:
+    process.worker().do(task_id)
+
+
+@app.task(name=TASK_NAMES["train"])
+def train(task_id: int) -> None:
     process.worker().do(task_id)
 
 

@@ -69,9 +69,9 @@ def _make(directory: Path, formats: Sequence[AnyFormat], options: ExportOptions)
 
 
 def remove_others(folder: Path, winner: str) -> None:
-    """Remove what earlier claims of the same export left behind; a straggler that still writes there fails."""
+    """Remove what other claims of the same export or training left; a straggler that still writes there fails."""
     public_id = Path(winner).name.rpartition("-")[0]
-    for other in (folder / EXPORTS).glob(f"{public_id}-*"):
+    for other in (folder / winner).parent.glob(f"{public_id}-*"):
         if other.name != Path(winner).name:
             with suppress(OSError):
                 shutil.rmtree(other)

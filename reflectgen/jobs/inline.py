@@ -1,16 +1,16 @@
-"""The queue that a process rings: Celery's where there is a Redis, else its own, whose thread does the work."""
+"""The queue that a process rings: Celery's where there is a Redis, else its own, whose threads do the work."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from reflectgen.errors import ReflectgenError
 from reflectgen.jobs.broker import celery_app
 from reflectgen.jobs.celery_queue import CeleryQueue
-from reflectgen.jobs.queue import InlineQueue, Queue
+from reflectgen.jobs.queue import InlineQueue, Lanes, Queue
 from reflectgen.jobs.reconcile import reconcile
 from reflectgen.jobs.registry import read_registry
 from reflectgen.jobs.worker import Worker
@@ -27,21 +27,9 @@ def queue_of(settings: ServiceSettings, store: Store) -> Iterator[Queue]:
     if settings.redis_url:
         yield CeleryQueue(celery_app(settings))
         return
-    queue, going = InlineQueue(), threading.Event()
-    worker = Worker(
-        store,
-        queue,
-        lambda: read_registry(settings.registry),
-        settings.data,
-        lease_seconds=settings.lease_seconds,
-        is_to_go=going.is_set,
-    )
-
-    def do(bell: Doorbell) -> None:
-        try:
-            worker.do(bell.task_id)
-        except ReflectgenError as error:  # the store is away: what was rung for is found again
-            log.warning("task %s: %s", bell.task_id, error)
+    lanes, going = (InlineQueue(), InlineQueue()), threading.Event()
+    queue = Lanes(*lanes)
+    workers = [_worker(settings, store, queue, going.is_set) for _ in lanes]
 
     def look() -> None:
         try:
@@ -50,10 +38,33 @@ def queue_of(settings: ServiceSettings, store: Store) -> Iterator[Queue]:
             log.warning("not reconciled: %s", error)
 
     look()
-    queue.work(do, look)
+    lanes[0].work(_doing(workers[0]), lambda: None)
+    lanes[1].work(_doing(workers[1]), look)
     try:
         yield queue
     finally:
         going.set()
-        queue.stop()
-        worker.close()
+        for lane, worker in zip(lanes, workers, strict=True):
+            lane.stop()
+            worker.close()
+
+
+def _worker(settings: ServiceSettings, store: Store, queue: Queue, is_to_go: Callable[[], bool]) -> Worker:
+    return Worker(
+        store,
+        queue,
+        lambda: read_registry(settings.registry),
+        settings.data,
+        lease_seconds=settings.lease_seconds,
+        is_to_go=is_to_go,
+    )
+
+
+def _doing(worker: Worker) -> Callable[[Doorbell], None]:
+    def do(bell: Doorbell) -> None:
+        try:
+            worker.do(bell.task_id)
+        except ReflectgenError as error:  # the store is away: what was rung for is found again
+            log.warning("task %s: %s", bell.task_id, error)
+
+    return do

@@ -154,15 +154,14 @@ class Leases:
         while not self._ended.wait(TICK_SECONDS):
             waited += TICK_SECONDS
             if self._is_to_go():
-                return self._end("the worker is to go")
+                self._end("the worker is to go")
             if waited * BEATS_PER_LEASE < self._lease_seconds:
                 continue
             waited = 0.0
             # The database may be away for a while: the next beat tries again, and the fence has the last word.
             with suppress(OutputError):
                 if (why := self._extend()) is not None:
-                    return self._end(why)
-        return None
+                    self._end(why)
 
     def _extend(self) -> str | None:
         with self._lock:
@@ -178,5 +177,6 @@ class Leases:
         return None
 
     def _end(self, why: str) -> None:
-        self.why = why
-        self._on_end()
+        if not self.why:
+            self.why = why
+            self._on_end()

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from reflectgen.store.tasks import Doorbell
 
-QUEUE_OF = {"plan": "plan", "reflect": "reflect", "review": "reflect", "export": "export", "archive": "export"}
+TRAIN = "train"  # the queue of those workers alone that have the extra `train`
+QUEUE_OF = {
+    "plan": "plan",
+    "reflect": "reflect",
+    "review": "reflect",
+    "export": "export",
+    "archive": "export",
+    "train": TRAIN,
+}
 
 
 class Queue(Protocol):
@@ -62,3 +70,20 @@ class InlineQueue:
         self._waiting.put(None)
         if self._thread is not None:
             self._thread.join()
+
+
+class Lanes:
+    """Two queues of one process: a training, which takes hours, holds up other trainings and nothing else."""
+
+    def __init__(self, training: InlineQueue, rest: InlineQueue) -> None:
+        self._training, self._rest = training, rest
+
+    def ring(self, bells: Sequence[Doorbell]) -> None:
+        for bell in bells:
+            self._of(bell.kind).ring([bell])
+
+    def depth(self, kind: str) -> int:
+        return self._of(kind).depth(kind)
+
+    def _of(self, kind: str) -> InlineQueue:
+        return self._training if QUEUE_OF[kind] == TRAIN else self._rest

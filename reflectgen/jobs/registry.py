@@ -1,7 +1,8 @@
-"""What a service's operator offers by name: endpoints, recipes that use them, tokenizers. A job never addresses."""
+"""What an operator offers by name: endpoints, recipes that use them, tokenizers, trainings. A job never addresses."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -9,6 +10,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from reflectgen.errors import RecipeError
 from reflectgen.jobs.recipe_file import GuardSection, JudgeSection, PolicySection, RecipeFile, TeacherSection, read_toml
 from reflectgen.llm.endpoint import EndpointOptions
+
+TRAINING_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class RecipeSections(BaseModel, extra="forbid", frozen=True):
@@ -33,12 +36,20 @@ class TokenizerOptions(BaseModel, extra="forbid", frozen=True):
         return path
 
 
+class TrainingSection(BaseModel, extra="forbid", frozen=True):
+    """A file of options for `reflectgen train`, and a tokenizer; paths are from the registry's folder on."""
+
+    config: Path
+    tokenizer: str = Field(min_length=1)
+
+
 class Registry(BaseModel, extra="forbid", frozen=True):
     """The operator's file. Without one there are the built-in guard and teacher, and the recipe `builtin`."""
 
     endpoints: dict[str, EndpointOptions] = Field(default_factory=dict)
     recipes: dict[str, RecipeSections] = Field(default_factory=lambda: {"builtin": RecipeSections()})
     tokenizers: dict[str, TokenizerOptions] = Field(default_factory=dict)
+    trainings: dict[str, TrainingSection] = Field(default_factory=dict)
 
     def recipe_file(self, sections: RecipeSections) -> RecipeFile:
         """Return `sections` with the addresses of the endpoints that they use.
@@ -67,4 +78,7 @@ def read_registry(path: Path | None) -> Registry:
             registry.recipe_file(sections)
         except RecipeError as error:
             raise RecipeError(f"the registry {path}: recipes.{name}: {error}") from error
+    for name in registry.trainings:
+        if not TRAINING_NAME.fullmatch(name):
+            raise RecipeError(f"the registry {path}: trainings.{name}: a name has letters, digits, '.', '_' and '-'")
     return registry

@@ -124,7 +124,7 @@ def request_archive(store: Store, queue: Queue, public_id: str) -> None:
 
     Raises:
         InputError: there is no such job.
-        RecipeError: it is not finished, or an export is being made of it, which would bring them back.
+        RecipeError: it is not finished, or an export or a training is made of it, which would bring them back.
     """
     with store.write() as connection:
         job = _find(connection, public_id)
@@ -132,6 +132,8 @@ def request_archive(store: Store, queue: Queue, public_id: str) -> None:
             raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; archive it then")
         if tasks.is_any_open(connection, job.id, "export"):
             raise RecipeError(f"an export of {public_id} is being made; archive it after that")
+        if tasks.is_any_open(connection, job.id, "train"):
+            raise RecipeError(f"a training of {public_id} is waiting or under way; archive it after that")
         if tasks.is_any_open(connection, job.id, "archive"):
             return
         bell = tasks.add(connection, job.id, "archive", tasks.next_number(connection, job.id, "archive"))

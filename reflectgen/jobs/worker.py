@@ -18,6 +18,7 @@ from reflectgen.errors import (
     TeacherNotFound,
     TeacherUnauthorized,
     TeacherUnavailable,
+    TrainingError,
     VerificationError,
 )
 from reflectgen.jobs.advance import advance, hold, note
@@ -27,6 +28,8 @@ from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.do_export import export, remove_others
 from reflectgen.jobs.do_plan import plan
 from reflectgen.jobs.do_reflect import reflect
+from reflectgen.jobs.do_train import FINISH_SECONDS as TRAIN_FINISH_SECONDS
+from reflectgen.jobs.do_train import tidy, train
 from reflectgen.jobs.ledger import FINISH_SECONDS, LeaseLost, Leases, about_claim
 from reflectgen.jobs.limits import keep_within_limits
 from reflectgen.jobs.look_across import look_across
@@ -35,7 +38,7 @@ from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import Registry
 from reflectgen.jobs.session import Session, Sessions
 from reflectgen.logs import about, bind_contextvars
-from reflectgen.store import Store, exports, jobs, tasks
+from reflectgen.store import Store, exports, jobs, tasks, trainings
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim, Doorbell
 from reflectgen.traces import span
@@ -47,6 +50,7 @@ CRASH_WAIT_SECONDS = 2.0
 NEEDS_A_PERSON = (TeacherUnauthorized, TeacherNotFound)
 # What no second attempt would mend.
 HOPELESS = (RecipeError, PromptError, VerificationError)
+HOPELESS_TRAINING = (*HOPELESS, InputError, TrainingError)
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +88,12 @@ class Worker:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
         work: asyncio.Future[None] | None = None
+        finish_seconds = FINISH_SECONDS
 
         def begin_to_end() -> None:
             stop.set()
             if work is not None:
-                loop.call_later(FINISH_SECONDS, work.cancel)
+                loop.call_later(finish_seconds, work.cancel)
 
         def end() -> None:
             loop.call_soon_threadsafe(begin_to_end)
@@ -97,6 +102,8 @@ class Worker:
         claim = leases.claim(task_id)
         if claim is None:
             return False
+        if claim.kind == "train":
+            finish_seconds = TRAIN_FINISH_SECONDS
         # Who reflects goes on from shard to shard: there each line says for itself which one it is about.
         bound = nullcontext() if claim.kind == "reflect" else about_claim(claim)
         with leases, about(job=""), bound:
@@ -112,7 +119,7 @@ class Worker:
                         await work
                 self._give_back(leases, leases.claims, "")
             except asyncio.CancelledError:
-                _tell(leases.claims, f"given up: calls in flight took longer than {FINISH_SECONDS:g} s")
+                _tell(leases.claims, f"given up: what was in flight took longer than {finish_seconds:g} s")
                 self._give_back(leases, leases.claims, "")
             except LeaseLost as lost:
                 _tell(leases.claims, str(lost))
@@ -125,8 +132,11 @@ class Worker:
         return True
 
     async def _work(self, job: Job, claim: Claim, leases: Leases, stop: asyncio.Event) -> None:
-        session = await self._sessions.of(job)
         folder = self._data / "jobs" / str(job.public_id)
+        if claim.kind == "train":  # no endpoint is asked any more
+            await self._train(leases, job, folder, claim, stop)
+            return
+        session = await self._sessions.of(job)
         store = leases.fenced
         keeping = asyncio.create_task(keep_within_limits(self._store, job, session))
         try:
@@ -160,6 +170,13 @@ class Worker:
         if not stop.is_set():
             await asyncio.to_thread(write_disagreements, store, job.id, folder)
 
+    async def _train(self, leases: Leases, job: Job, folder: Path, claim: Claim, stop: asyncio.Event) -> None:
+        trained = await train(leases, job, folder, claim, stop)
+        if trained is not None:
+            self._finish(leases, job, claim, "trained", lambda c: trainings.finish(c, job.id, claim.number, *trained))
+            remove_others(folder, trained[0])
+            tidy(folder / trained[0])
+
     def _finish(
         self, leases: Leases, job: Job, claim: Claim, event: str, also: Callable[..., None] = lambda _connection: None
     ) -> None:
@@ -192,7 +209,9 @@ class Worker:
         hopeless = hopeless and (job is None or job.state != "finished")  # a later export cannot undo a finished job
         _tell(at_fault or [first], said, error)
         try:
-            if job is not None and (hopeless or isinstance(error, NEEDS_A_PERSON)):
+            if job is not None and first.kind == "train" and isinstance(error, HOPELESS_TRAINING):
+                self._set_aside(leases, job, first, said)
+            elif job is not None and (hopeless or isinstance(error, NEEDS_A_PERSON)):
                 with self._store.write() as connection:
                     hold(connection, job.id, "failed" if hopeless else "paused", said)
                 self._give_back(leases, held, said)
@@ -203,6 +222,13 @@ class Worker:
                 self._give_back(leases, leases.claims, "")
         except OutputError as away:  # the database: leases run out by themselves
             _tell(leases.claims, f"not given back: {away}")
+
+    def _set_aside(self, leases: Leases, job: Job, claim: Claim, said: str) -> None:
+        """Set a training aside that no second attempt would mend; its job is completed, and stays so."""
+        with self._store.write() as connection:
+            if tasks.set_aside(connection, claim, said):
+                note(connection, job.id, "quarantined", task=claim.kind, number=claim.number, error=said)
+        leases.drop(claim)
 
 
 def _tell(claims: Sequence[Claim], said: str, error: Exception | None = None) -> None:

@@ -159,7 +159,7 @@ task = Table(
     Column("id", Integer, primary_key=True),
     Column("job_id", ForeignKey("job.id"), nullable=False),
     Column("kind", Text, nullable=False),
-    Column("number", Integer, nullable=False),  # of the shard, export or archive; 0 where a job has one of the kind
+    Column("number", Integer, nullable=False),  # of the shard, export, archive or training; 0 where a job has one
     Column("state", Text, nullable=False),
     Column("token", Integer, nullable=False),  # grows with every claim; who holds an older one may write no more
     Column("owner", Text, nullable=False),  # host and process of the newest claim
@@ -171,7 +171,7 @@ task = Table(
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),
     UniqueConstraint("job_id", "kind", "number"),
-    CheckConstraint("kind IN ('plan', 'reflect', 'review', 'export', 'archive')", name="kind"),
+    CheckConstraint("kind IN ('plan', 'reflect', 'review', 'export', 'archive', 'train')", name="kind"),
     CheckConstraint("state IN ('ready', 'leased', 'done', 'quarantined')", name="state"),
 )
 # What is left to do stays quick to find however much was done.
@@ -211,6 +211,24 @@ export = Table(
     Column("number", Integer, primary_key=True),
     Column("public_id", Text, nullable=False, unique=True),
     Column("options", Text, nullable=False),  # JSON: formats and form
+    Column("folder", Text, nullable=False),  # within the job's; empty until it is whole
+    Column("manifest_sha256", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    sqlite_with_rowid=False,
+)
+
+# A training that was asked for; its task of the same number does it.
+training = Table(
+    "training",
+    metadata,
+    Column("job_id", ForeignKey("job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("wanted", Text, nullable=False),  # JSON: name, arm, tokenizer, options, as they were when it was asked for
+    Column("step", Integer, nullable=False),  # that was logged last
+    Column("num_steps", Integer, nullable=False),  # 0: not known yet
+    Column("loss", Float),
     Column("folder", Text, nullable=False),  # within the job's; empty until it is whole
     Column("manifest_sha256", Text, nullable=False),
     Column("created_at", Float, nullable=False),

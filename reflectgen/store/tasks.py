@@ -28,7 +28,7 @@ from sqlalchemy import (
 from reflectgen.store.clock import db_now
 from reflectgen.store.tables import job, task
 
-KINDS = ("plan", "reflect", "review", "export", "archive")
+KINDS = ("plan", "reflect", "review", "export", "archive", "train")
 MAX_ATTEMPTS = 5  # claims of a task in which nothing was committed, before it is left alone
 
 
@@ -152,6 +152,17 @@ def release(
     if not counts:
         values["num_attempts"] = case((task.c.num_attempts > 0, task.c.num_attempts - 1), else_=0)
     _update_own(connection, claims, values)
+
+
+def set_aside(connection: Connection, claim: Claim, error: str) -> bool:
+    """Quarantine a task at once: no further attempt would end otherwise; False if it is no longer the claim's."""
+    return _update_own(connection, [claim], {"state": "quarantined", "error": error, "ended_at": db_now()}) == 1
+
+
+def call_off(connection: Connection, job_id: int, kind: str, number: int) -> None:
+    """End a task that nobody wants any more, whoever is at it: its worker finds that the lease is lost."""
+    where = (task.c.job_id == job_id, task.c.kind == kind, task.c.number == number, task.c.state != "done")
+    connection.execute(update(task).where(*where).values(state="done", ended_at=db_now(), error=""))
 
 
 def _update_own(connection: Connection, claims: Sequence[Claim], values: dict[str, Any]) -> int:
