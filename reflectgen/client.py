@@ -121,6 +121,29 @@ class Export:
     tokenizer: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """`status` is waiting, running, done or failed; `num_steps` is None until the corpus is tokenised."""
+
+    id: str
+    status: str
+    training: str
+    arm: str
+    created_at: int
+    completed_at: int | None
+    step: int
+    num_steps: int | None
+    loss: float | None
+    error: str | None
+    is_stale: bool
+    manifest_sha256: str | None
+    files: list[dict[str, Any]]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("done", "failed")
+
+
 class Client:
     """Talks to one service with one key. What may be sent again is, a few times, where the service is away or busy."""
 
@@ -295,19 +318,47 @@ class Client:
             time.sleep(poll_seconds)
         return export
 
-    def download(self, job_id: str, export: Export, folder: Path) -> None:
-        """Download an export's files, the manifest last; what is there in part is gone on with, and hashes are checked.
+    def train(self, job_id: str, training: str, arm: str = "srp") -> Training:
+        """Ask for a model that is trained on a completed job, by the name of a training that the operator offers."""
+        return _made(
+            Training, self._ask("POST", f"/v1/jobs/{job_id}/trainings", json={"training": training, "arm": arm})
+        )
+
+    def trainings(self, job_id: str) -> list[Training]:
+        return [_made(Training, one) for one in self._ask("GET", f"/v1/jobs/{job_id}/trainings")["data"]]
+
+    def get_training(self, job_id: str, training_id: str) -> Training:
+        return _made(Training, self._ask("GET", f"/v1/jobs/{job_id}/trainings/{training_id}"))
+
+    def follow_training(self, job_id: str, training_id: str, poll_seconds: float = 2.0) -> Iterator[Training]:
+        """Yield a training as it is now, and whenever it has got further, until it is done or has failed."""
+        last: Training | None = None
+        while last is None or not last.has_ended:
+            training = self.get_training(job_id, training_id)
+            if training != last:
+                yield training
+            last = training
+            if not last.has_ended:
+                time.sleep(poll_seconds)
+
+    def delete_training(self, job_id: str, training_id: str) -> None:
+        """Delete a training with its model; one that runs stops within seconds."""
+        self._ask("DELETE", f"/v1/jobs/{job_id}/trainings/{training_id}")
+
+    def download(self, job_id: str, made: Export | Training, folder: Path) -> None:
+        """Download an export's or a training's files, the manifest last; what is there in part is gone on with.
 
         Raises:
             APIError: a file is not what the manifest says.
         """
-        for file in sorted(export.files, key=lambda one: _rank(one["name"])):
+        at = f"/v1/jobs/{job_id}/{'trainings' if isinstance(made, Training) else 'exports'}/{made.id}"
+        for file in sorted(made.files, key=lambda one: _rank(one["name"])):
             path = folder / file["name"]
             if not path.resolve().is_relative_to(folder.resolve()):
-                raise APIError(0, f"the service names a file outside of the export: {file['name']!r}")
+                raise APIError(0, f"the service names a file outside of the folder: {file['name']!r}")
             path.parent.mkdir(parents=True, exist_ok=True)
             if not (path.is_file() and path.stat().st_size == file["num_bytes"]):
-                self._download(f"/v1/jobs/{job_id}/exports/{export.id}/files/{file['name']}", path, file)
+                self._download(f"{at}/files/{file['name']}", path, file)
 
     def _download(self, url: str, path: Path, file: Mapping[str, Any]) -> None:
         partial = path.with_name(path.name + ".partial")
@@ -344,6 +395,11 @@ class Client:
     def tokenizers(self) -> list[str]:
         """Return the names of the tokenizers that an export may be made with."""
         return [one["name"] for one in self._ask("GET", "/v1/tokenizers")["data"]]
+
+    def offered_trainings(self) -> list[dict[str, Any]]:
+        """Return what `train` may name."""
+        data: list[dict[str, Any]] = self._ask("GET", "/v1/trainings")["data"]
+        return data
 
     def _pages(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
 
 from reflectgen.client import APIError, Client
 from reflectgen.export.verify import verify_export
 from reflectgen.records import Verdict
-from tests.api.worlds import World, finish, world
+from tests.api.worlds import World, finish, serving, world, write_registry
 from tests.jobs.worlds import varied, write_corpus
-from tests.servers import free_port
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[World, str]]:
-    """A service that listens on a port of 127.0.0.1."""
-    with world(tmp_path / "data") as here:
-        port = free_port()
-        server = uvicorn.Server(
-            uvicorn.Config(here.app, "127.0.0.1", port, log_config=None, timeout_graceful_shutdown=1)
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            pass
-        yield here, f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join()
+    with world(tmp_path / "data", registry=write_registry(tmp_path)) as here, serving(here) as url:
+        yield here, url
 
 
 def test_the_whole_journey_in_python(served, tmp_path: Path) -> None:
@@ -64,6 +50,39 @@ def test_the_whole_journey_in_python(served, tmp_path: Path) -> None:
         with pytest.raises(APIError, match="there is no job") as error:
             client.job(job.id)
         assert (error.value.status, error.value.type) == (404, "urn:reflectgen:problem:not-found")
+
+
+def test_a_model_is_asked_for_followed_downloaded_and_deleted(served, tmp_path: Path) -> None:
+    here, url = served
+    admin = here.client("admin")
+    job_id = here.finished_job(admin)
+    with Client(url, here.key("admin")) as client:
+        assert [one["name"] for one in client.offered_trainings()] == ["nano"]
+        asked = client.train(job_id, "nano", "raw")
+        assert (asked.status, asked.arm, asked.num_steps, asked.has_ended) == ("waiting", "raw", None, False)
+        client.delete_training(job_id, asked.id)
+        training_id = here.finished_training(job_id)
+        assert [one.id for one in client.trainings(job_id)] == [training_id]
+        (done,) = client.follow_training(job_id, training_id)
+        assert (done.status, done.step, done.loss, done.has_ended) == ("done", 4, 2.5, True)
+        client.download(job_id, done, tmp_path / "out")
+        folder = here.settings.data / "jobs" / job_id / "trainings" / f"{training_id}-1"
+        for file in done.files:
+            assert (tmp_path / "out" / file["name"]).read_bytes() == (folder / file["name"]).read_bytes()
+        client.delete_training(job_id, training_id)
+        with pytest.raises(APIError, match="no training"):
+            client.get_training(job_id, training_id)
+
+
+def test_a_training_is_followed_as_long_as_it_gets_further(monkeypatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    about = {"id": "training_1", "training": "nano", "arm": "srp", "created_at": 1, "completed_at": None, "error": None}
+    about |= {"is_stale": False, "manifest_sha256": None, "files": [], "num_steps": 9, "loss": None}
+    states = [("waiting", 0), ("running", 3), ("running", 3), ("running", 5), ("failed", 5), ("running", 6)]
+    answers = [httpx2.Response(200, json={**about, "status": status, "step": step}) for status, step in states]
+    with _client(answers, []) as client:
+        seen = [(one.status, one.step) for one in client.follow_training("job_1", "training_1")]
+    assert seen == [("waiting", 0), ("running", 3), ("running", 5), ("failed", 5)]
 
 
 def test_a_download_goes_on_where_it_broke_and_refuses_what_was_changed(served, tmp_path: Path) -> None:

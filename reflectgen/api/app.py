@@ -18,11 +18,12 @@ from reflectgen.api.lately import Lately
 from reflectgen.api.limiting import Limiter
 from reflectgen.api.metrics import Metrics
 from reflectgen.api.problems import ProblemView, answer_problems
-from reflectgen.api.routes import corpora, events, exports, health, jobs, offers, reflections
+from reflectgen.api.routes import corpora, events, exports, health, jobs, offers, reflections, trainings
 from reflectgen.api.schemas import CorpusReference
 from reflectgen.api.service import Service
 from reflectgen.api.surround import Surround
 from reflectgen.api.texts import Texts
+from reflectgen.jobs.offered_trainings import read_trainings
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import read_registry
 from reflectgen.settings import ServiceSettings
@@ -38,6 +39,7 @@ def create_app(settings: ServiceSettings, store: Store, queue: Queue) -> FastAPI
     Raises:
         RecipeError: the operator's registry cannot be used.
     """
+    registry = read_registry(settings.registry)
     metrics = Metrics(store)
 
     @asynccontextmanager
@@ -59,7 +61,8 @@ def create_app(settings: ServiceSettings, store: Store, queue: Queue) -> FastAPI
         settings=settings,
         store=store,
         queue=queue,
-        registry=read_registry(settings.registry),
+        registry=registry,
+        trainings=read_trainings(registry, settings.registry),
         keys=KeyRing(store),
         limiter=Limiter(settings.requests_per_minute, settings.redis_url),
         metrics=metrics,
@@ -67,7 +70,7 @@ def create_app(settings: ServiceSettings, store: Store, queue: Queue) -> FastAPI
         lately=Lately(),
     )
     answer_problems(app)
-    for room in (corpora, jobs, events, reflections, exports, offers, health):
+    for room in (corpora, jobs, events, reflections, exports, trainings, offers, health):
         app.include_router(room.router)
     app.add_middleware(Surround, metrics=metrics, hosts=settings.allowed_hosts)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -6,10 +6,11 @@ from typing import Any
 
 from reflectgen.api.problems import PREFIX, TITLES
 
-_CORPUS, _JOB, _EXPORT = (
+_CORPUS, _JOB, _EXPORT, _TRAINING = (
     "corpus_5f0c9a2b7d4e8c41d0e9a6b2",
     "job_0f6a1b9c2d3e4f5061728394",
     "export_91b2c3d4e5f60718293a4b5c",
+    "training_4a5b6c7d8e9f00112233aabb",
 )
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _NOON = 1764086400  # seconds since 1970
@@ -83,6 +84,20 @@ _export = {
     "manifest_sha256": _SHA256,
     "files": [{"name": "parquet/train-00000-of-00001.parquet", "num_bytes": 2097152, "sha256": _SHA256}],
 }
+_training = {
+    "id": _TRAINING,
+    "object": "training",
+    "job": _JOB,
+    "training": "nano",
+    "arm": "srp",
+    "status": "running",
+    "created_at": _NOON + 700,
+    "step": 1200,
+    "num_steps": 5000,
+    "loss": 2.31,
+    "is_stale": False,
+    "files": [],
+}
 _recipe = {"guard": {"use": ["builtin"]}, "teacher": {"use": ["qwen-big"]}, "policy": {"ask": "flagged"}}
 _endpoint = {"name": "qwen-big", "model": "Qwen/Qwen3-235B-A22B", "concurrency": 64}
 
@@ -121,6 +136,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ExportRequest": {"formats": ["parquet", "megatron"], "arm": {"name": "srp"}, "tokenizer": "smollm2"},
     "ExportView": _export,
     "Page_ExportView_": _page(_export),
+    "TrainingRequest": {"training": "nano", "arm": "srp"},
+    "TrainingView": _training,
+    "Page_TrainingView_": _page(_training),
+    "TrainingDeleted": {"id": _TRAINING, "object": "training", "deleted": True},
+    "Offers_OfferedTrainingView_": {"object": "list", "data": [{"name": "nano", "preset": "nano", "steps": 5000}]},
     "Offers_RecipeView_": {"object": "list", "data": [{"name": "flagged-only", "recipe": _recipe}]},
     "Offers_EndpointView_": {"object": "list", "data": [_endpoint]},
     "Offers_TokenizerView_": {"object": "list", "data": [{"name": "smollm2"}]},
@@ -138,8 +158,9 @@ PARAMETERS = {
     "corpus_id": "of an upload or reference, as `POST /v1/corpora` gave it",
     "job_id": "as `POST /v1/jobs` gave it",
     "export_id": "as `POST /v1/jobs/{job_id}/exports` gave it",
+    "training_id": "as `POST /v1/jobs/{job_id}/trainings` gave it",
     "place": "the `id` of a reflection: shard, document and chunk",
-    "name": "of a file, as the export lists it",
+    "name": "of a file, as the export or training lists it",
     "after": "the `last_id` of the page before",
     "limit": "entries of a page",
     "verdict": "only reflections of this verdict",

@@ -16,6 +16,7 @@ Shown = TypeVar("Shown", bound=BaseModel)
 CORPUS_ID = r"^corpus_[0-9a-f]{24}$"
 JOB_ID = r"^job_[0-9a-f]{24}$"
 EXPORT_ID = r"^export_[0-9a-f]{24}$"
+TRAINING_ID = r"^training_[0-9a-f]{24}$"
 PLACE = r"^[0-9]{1,10}-[0-9]{1,10}-[0-9]{1,10}$"
 
 
@@ -194,6 +195,48 @@ class ExportView(BaseModel):
     is_stale: bool = Field(description="something was rejected after it was asked for")
     manifest_sha256: str | None = None
     files: list[ExportFile] = Field(default_factory=list)
+
+
+class TrainingRequest(BaseModel, extra="forbid"):
+    """A training that the operator offers, by its name, and the arm of the job that is learnt from."""
+
+    training: Line
+    arm: ArmName = ArmName.SRP
+
+
+class TrainingView(BaseModel):
+    """A training of a job; `step` and `loss` are those that were logged last, seconds ago."""
+
+    id: str
+    object: Literal["training"] = "training"
+    job: str
+    training: str
+    arm: ArmName
+    status: Literal["waiting", "running", "done", "failed"]
+    created_at: int
+    completed_at: int | None = None
+    step: int
+    num_steps: int | None = Field(None, description="null until the corpus is tokenised")
+    loss: float | None = None
+    error: str | None = Field(None, description="why it failed, or why the last attempt ended and is made again")
+    is_stale: bool = Field(description="something was rejected after it was asked for")
+    manifest_sha256: str | None = None
+    files: list[ExportFile] = Field(default_factory=list)
+
+
+class TrainingDeleted(BaseModel):
+    id: str
+    object: Literal["training"] = "training"
+    deleted: Literal[True] = True
+
+
+class OfferedTrainingView(BaseModel):
+    """A training that may be asked for. Where its files lie is the operator's business."""
+
+    name: str
+    preset: str | None = Field(None, description="of the model's shape; null where it has one of its own")
+    steps: int | None = None
+    epochs: float | None = None
 
 
 class RecipeView(BaseModel):

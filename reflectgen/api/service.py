@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -13,6 +14,7 @@ from reflectgen.api.lately import Lately
 from reflectgen.api.limiting import Limiter
 from reflectgen.api.metrics import Metrics
 from reflectgen.api.texts import Texts
+from reflectgen.jobs.offered_trainings import OfferedTraining
 from reflectgen.jobs.queue import Queue
 from reflectgen.jobs.registry import Registry
 from reflectgen.settings import ServiceSettings
@@ -25,6 +27,7 @@ class Service:
     store: Store
     queue: Queue
     registry: Registry
+    trainings: Mapping[str, OfferedTraining]
     keys: KeyRing
     limiter: Limiter
     metrics: Metrics

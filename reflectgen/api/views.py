@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -18,6 +18,7 @@ from reflectgen.store.exports import Export
 from reflectgen.store.jobs import Job
 from reflectgen.store.pages import Figures
 from reflectgen.store.reviews import Place, Review
+from reflectgen.store.trainings import Training
 
 _TIMES = {"completed": "completed_at", "failed": "failed_at", "paused": "paused_at", "reviewing": "finalizing_at"}
 
@@ -78,9 +79,9 @@ def _any_set_aside(figures: Figures) -> bool:
     return any("quarantined" in states for states in figures.tasks.values())
 
 
-def is_stale(export: Export, rejected_at: float | None) -> bool:
-    """Whether something was rejected since an export was asked for; it may then show what no longer stands."""
-    return rejected_at is not None and rejected_at >= export.created_at
+def is_stale(made: Export | Training, rejected_at: float | None) -> bool:
+    """Whether something was rejected since it was asked for; it may then show what no longer stands."""
+    return rejected_at is not None and rejected_at >= made.created_at
 
 
 def corpus_view(found: Corpus) -> s.CorpusView:
@@ -109,6 +110,35 @@ def export_view(
         tokenizer=options.tokenizer,
         is_stale=is_stale(export, rejected_at),
         manifest_sha256=export.manifest_sha256 or None,
+        files=list(files),
+    )
+
+
+_STATUS_OF_TRAINING: dict[str, Literal["waiting", "running", "done", "failed"]] = {
+    "ready": "waiting",
+    "leased": "running",
+    "done": "done",
+    "quarantined": "failed",
+}
+
+
+def training_view(
+    training: Training, job_id: str, rejected_at: float | None, files: Sequence[s.ExportFile] = ()
+) -> s.TrainingView:
+    return s.TrainingView(
+        id=training.public_id,
+        job=job_id,
+        training=training.wanted["name"],
+        arm=training.wanted["arm"],
+        status=_STATUS_OF_TRAINING[training.task_state],
+        created_at=int(training.created_at),
+        completed_at=None if training.finished_at is None else int(training.finished_at),
+        step=training.step,
+        num_steps=training.num_steps or None,
+        loss=training.loss,
+        error=without_places(training.error) or None,
+        is_stale=is_stale(training, rejected_at),
+        manifest_sha256=training.manifest_sha256 or None,
         files=list(files),
     )
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from reflectgen import __version__
+from reflectgen.cli import trainings
 from reflectgen.cli.api import api
 from reflectgen.cli.archive import archive
 from reflectgen.cli.arms import arms
@@ -72,6 +73,10 @@ for command in (
     down,
 ):
     app.command()(command)
+jobs.command()(trainings.train)
+jobs.command()(trainings.trainings)
+jobs.command()(trainings.model)
+jobs.command()(trainings.delete_training)
 for name, group in (("keys", keys), ("jobs", jobs), ("db", db), ("medsafetyworld", medsafetyworld)):
     app.add_typer(group, name=name)
 

@@ -54,7 +54,7 @@ def submit(
     }
     if formats:
         settings["formats"] = [one.value for one in formats]
-    with _client() as client:
+    with service_client() as client:
         corpus_id = corpus if corpus.startswith("corpus_") else client.upload(_readable(corpus)).id
         job = client.submit(corpus_id, recipe=_recipe(recipe), idempotency_key=idempotency_key, **settings)
         if not watch:
@@ -67,7 +67,7 @@ def submit(
 @jobs.command()
 def watch(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Print what happens to a job until it ends; exit with 1 unless it completes."""
-    with _client() as client:
+    with service_client() as client:
         _watch(client, job_id, as_json)
 
 
@@ -76,7 +76,7 @@ def list_jobs(
     limit: Annotated[int, typer.Option(min=1, help="Jobs to list, at most.")] = 20, as_json: o.AsJson = False
 ) -> None:
     """List jobs, the newest first."""
-    with _client() as client:
+    with service_client() as client:
         for _, job in zip(range(limit), client.jobs(), strict=False):
             typer.echo(json.dumps(asdict(job)) if as_json else _line(job))
 
@@ -84,35 +84,35 @@ def list_jobs(
 @jobs.command()
 def show(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Show one job."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.job(job_id), as_json)
 
 
 @jobs.command()
 def cancel(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Stop a job for good; what was answered stays."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.cancel(job_id), as_json)
 
 
 @jobs.command()
 def pause(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Stop a job until it is resumed."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.pause(job_id), as_json)
 
 
 @jobs.command()
 def resume(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Let a paused job go on."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.resume(job_id), as_json)
 
 
 @jobs.command()
 def retry(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Give what was set aside a fresh start."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.retry(job_id), as_json)
 
 
@@ -133,7 +133,7 @@ def export(
         made["arm"] = {"name": arm.value, "seed": seed, "strict": strict}
     if tokenizer:
         made["tokenizer"] = tokenizer
-    with _client() as client:
+    with service_client() as client:
         whole = [one for one in client.exports(job_id) if one.files and not one.is_stale and one.arm == ArmName.SRP]
         if formats or made or not whole:
             wanted = [one.value for one in formats or (Format.PARQUET,)]
@@ -150,7 +150,7 @@ def export(
 @jobs.command()
 def archive(job_id: JobId, as_json: o.AsJson = False) -> None:
     """Have a completed job's reflections moved out of the database, into files beside its corpus."""
-    with _client() as client:
+    with service_client() as client:
         _print(client.archive(job_id), as_json)
 
 
@@ -159,12 +159,12 @@ def delete(job_id: JobId, yes: Annotated[bool, typer.Option("--yes", "-y", help=
     """Delete a job that has ended, with its reflections and exports."""
     if not yes:
         typer.confirm(f"delete {job_id} and everything that came of it?", abort=True)
-    with _client() as client:
+    with service_client() as client:
         client.delete(job_id)
 
 
 @contextmanager
-def _client() -> Iterator[Client]:
+def service_client() -> Iterator[Client]:
     """Yield a client of the service that the environment names; its problems become errors of ours."""
     try:
         from reflectgen.client import APIError, Client

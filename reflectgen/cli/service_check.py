@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reflectgen.cli.finding import Finding
 from reflectgen.errors import OutputError, RecipeError
+from reflectgen.jobs.offered_trainings import read_trainings
 from reflectgen.jobs.registry import read_registry
 from reflectgen.settings import ServiceSettings
 from reflectgen.store import Store
@@ -123,6 +124,11 @@ def _files(settings: ServiceSettings) -> Iterator[Finding]:
         yield Finding("data folder", False, f"{settings.data} cannot be written: {error.strerror}")
     try:
         registry = read_registry(settings.registry)
-        yield Finding("registry", True, f"recipes: {', '.join(sorted(registry.recipes))}")
+        trainings = read_trainings(registry, settings.registry)
+        yield Finding("registry", True, f"recipes: {_names(registry.recipes)}; trainings: {_names(trainings)}")
     except RecipeError as error:
         yield Finding("registry", False, str(error))
+
+
+def _names(offered: Mapping[str, object]) -> str:
+    return ", ".join(sorted(offered)) or "none"

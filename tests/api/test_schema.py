@@ -22,7 +22,7 @@ from schemathesis.checks import (
 
 from reflectgen.api.examples import EXAMPLES
 from reflectgen.api.problems import PREFIX, TITLES
-from tests.api.worlds import World, world
+from tests.api.worlds import World, world, write_registry
 
 CHECKS = [
     not_a_server_error,
@@ -37,17 +37,19 @@ IDS: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("schema") / "data", requests_per_minute=10**6) as here:
+    folder = tmp_path_factory.mktemp("schema")
+    with world(folder / "data", requests_per_minute=10**6, registry=write_registry(folder)) as here:
         client = here.client("admin")
         job_id = here.finished_job(client)
         IDS["job_id"], IDS["corpus_id"] = job_id, client.get(f"/v1/jobs/{job_id}").json()["corpus"]
         IDS["export_id"] = client.get(f"/v1/jobs/{job_id}/exports").json()["data"][0]["id"]
+        IDS["training_id"] = here.finished_training(job_id)
         IDS["place"] = client.get(f"/v1/jobs/{job_id}/reflections").json()["data"][0]["id"]
         IDS["token"] = here.key("admin")
         yield here
 
 
-@pytest.mark.parametrize("tag", ["corpora", "jobs", "reflections", "exports", "offers", "health"])
+@pytest.mark.parametrize("tag", ["corpora", "jobs", "reflections", "exports", "trainings", "offers", "health"])
 def test_every_operation_answers_as_documented(service: World, tag: str, without_children: None) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", service.app)
     for found in schema.include(tag=tag).get_all_operations():
@@ -78,6 +80,8 @@ def _use_things_that_are_there(case: schemathesis.Case) -> None:
             case.path_parameters[name] = IDS[name]
     if isinstance(case.body, dict) and str(case.body.get("corpus", ""))[-1:] not in "abc":
         case.body["corpus"] = IDS["corpus_id"]
+    if isinstance(case.body, dict) and str(case.body.get("training", ""))[-1:] not in "abc":
+        case.body["training"] = "nano"
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,15 @@ import hashlib
 import json
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import insert, select, update
 from starlette.testclient import TestClient
@@ -20,10 +23,12 @@ from reflectgen.api.app import create_app
 from reflectgen.api.keys import new_token
 from reflectgen.jobs.reconcile import reconcile
 from reflectgen.settings import ServiceSettings
-from reflectgen.store import Store, clock, events, exports, jobs, keys, tasks
+from reflectgen.store import Store, clock, events, exports, jobs, keys, tasks, trainings
 from reflectgen.store.tables import metadata
 from reflectgen.store.tasks import Doorbell
+from reflectgen.train.model_manifest import ModelManifest, files_of, write_model_manifest
 from tests.jobs.worlds import FixedGuard, good_reply, passage_of, run_here, scripted_teacher, varied, write_corpus
+from tests.servers import free_port
 
 
 class Bells:
@@ -78,6 +83,43 @@ class World:
         finish(self.store, self.settings.data, public_id, texts or [f"{varied(str(n))} It ended." for n in range(4)])
         return public_id
 
+    def finished_training(self, job_id: str) -> str:
+        """Add a training to a finished job as its worker would leave it, with a model of a few bytes."""
+        with self.store.write() as connection:
+            job = jobs.find(connection, job_id)
+            assert job is not None
+            number = tasks.next_number(connection, job.id, trainings.KIND)
+            public_id = "training_" + hashlib.sha256(f"{job_id}{number}".encode()).hexdigest()[:24]
+            trainings.add(connection, job.id, number, public_id, {"name": "nano", "arm": "srp"})
+            tasks.add(connection, job.id, trainings.KIND, number)
+            tasks.call_off(connection, job.id, trainings.KIND, number)
+            folder = f"trainings/{public_id}-1"
+            sha256 = write_model(self.settings.data / "jobs" / job_id / folder)
+            trainings.note_progress(connection, job.id, number, 4, 4, 2.5)
+            trainings.finish(connection, job.id, number, folder, sha256)
+        return public_id
+
+
+def write_model(folder: Path) -> str:
+    """Write what could be a finished training; return the hash of its manifest."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "model.safetensors").write_bytes(b"not many weights " * 64)
+    (folder / "log.jsonl").write_text('{"step": 4, "loss": 2.5}\n')
+    about = {"training": "nano", "arm": "srp", "corpus_manifest_sha256": "", "code_version": "", "held_out": {}}
+    files = files_of(folder)
+    write_model_manifest(
+        folder, ModelManifest.model_validate({**about, "num_steps": 4, "num_tokens": 256, "loss": 2.5, "files": files})
+    )
+    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+
+def write_registry(folder: Path) -> Path:
+    """Write an operator's registry that offers the training `nano`."""
+    path = folder / "registry.toml"
+    (folder / "nano.toml").write_text("[loop]\nsteps = 4\n")
+    path.write_text('[recipes.builtin]\n[trainings.nano]\nconfig = "nano.toml"\ntokenizer = "a-tokenizer"\n')
+    return path
+
 
 @contextmanager
 def world(data: Path, store: Store | None = None, **settings: Any) -> Iterator[World]:
@@ -88,6 +130,22 @@ def world(data: Path, store: Store | None = None, **settings: Any) -> Iterator[W
         app = create_app(wanted, opened, queue)
         app.state.service.lately.seconds = 0.0  # tests change the database behind the application's back
         yield World(wanted, opened, queue, app)
+
+
+@contextmanager
+def serving(here: World) -> Iterator[str]:
+    """Have a service listen on a port of 127.0.0.1; yield its address."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(here.app, "127.0.0.1", port, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def finish(store: Store, data: Path, public_id: str, texts: Sequence[str]) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Set
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from fastapi import Path as InPath
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
@@ -16,15 +12,12 @@ from starlette.responses import FileResponse
 from reflectgen.api import schemas as s
 from reflectgen.api.access import Reader, Submitter, owner_of
 from reflectgen.api.bodies import JSONRoute
+from reflectgen.api.downloads import DOCUMENTED, FileName, Range, download, files_of_export
 from reflectgen.api.problems import Problem, documented, without_places
 from reflectgen.api.routes.jobs import JobId, found
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import export_view
-from reflectgen.errors import InputError, RecipeError, VerificationError
-from reflectgen.export.card import CARD_NAME
-from reflectgen.export.manifest import MANIFEST_NAME, read_manifest
-from reflectgen.export.token_manifest import TOKENIZER_FOLDER
-from reflectgen.export.verify_made import listed_files, made_folders
+from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs import service
 from reflectgen.jobs.export_request import ExportRequest
 from reflectgen.store import exports, pages, reviews, tasks
@@ -33,8 +26,6 @@ from reflectgen.store.jobs import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["exports"], route_class=JSONRoute)
 ExportId = Annotated[str, InPath(pattern=s.EXPORT_ID, examples=["export_91b2c3d4e5f60718293a4b5c"])]
-_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))")
-_BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @router.post("/{job_id}/exports", status_code=201, responses=documented(401, 403, 404, 409, 413, 429))
@@ -88,52 +79,21 @@ async def get_export(here: Here, key: Reader, job_id: JobId, export_id: ExportId
 @router.get(
     "/{job_id}/exports/{export_id}/files/{name:path}",
     response_class=FileResponse,
-    responses={
-        **documented(401, 403, 404, 416, 429),
-        200: {"description": "the whole file", **_BYTES},
-        206: {"description": "the range that was asked for", **_BYTES},
-    },
+    responses=DOCUMENTED,
 )
 def download_file(
     here: Here,
     key: Reader,
     job_id: JobId,
     export_id: ExportId,
-    name: Annotated[str, InPath(max_length=200, examples=["parquet/train-00000-of-00001.parquet"])],
-    range: Annotated[str | None, Header(description="one range of bytes, as in `bytes=0-1023`")] = None,  # noqa: A002
+    name: FileName,
+    range: Range = None,  # noqa: A002
 ) -> FileResponse:
     """Download a file of an export; only names that its manifest lists, the manifest and the card are there."""
     with here.store.read() as connection:
         job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
         export = _export(connection, job, export_id)
-    entry = next((one for one in _files(here, job_id, export) if one.name == name), None)
-    if entry is None:
-        raise Problem(404, "the export has no such file")
-    path = here.job_folder(job_id) / export.folder / entry.name
-    if not path.is_file():
-        raise Problem(503, "the file is not where the database says")
-    headers = {"ETag": f'"{entry.sha256}"'} if entry.sha256 else {}
-    return _Download(path, range, headers)
-
-
-class _Download(FileResponse):
-    """A file, or one range of it; a range that cannot be read is passed over, as RFC 9110 allows."""
-
-    def __init__(self, path: Path, wanted: str | None, headers: dict[str, str]) -> None:
-        super().__init__(path, headers=headers, media_type="application/octet-stream", filename=path.name)
-        self._range = _RANGE.fullmatch(wanted.strip()) if wanted else None
-        if self._range:
-            first, last, suffix = self._range.groups()
-            size = path.stat().st_size
-            if int(first or 0) >= size or suffix == "0":
-                raise Problem(416, f"the file has {size} bytes", Content_Range=f"bytes */{size}")
-            if last is not None and int(last) < int(first):
-                self._range = None
-
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-        if self._range is None:
-            scope = {**scope, "headers": [one for one in scope["headers"] if one[0] != b"range"]}
-        await super().__call__(scope, receive, send)
+    return download(here.job_folder(job_id) / export.folder, _files(here, job_id, export), name, range)
 
 
 def _export(connection: Connection, job: Job, public_id: str) -> Export:
@@ -155,31 +115,4 @@ def _shown(here: Service, connection: Connection, job: Job, listed: list[Export]
 
 
 def _files(here: Service, job_id: str, export: Export) -> list[s.ExportFile]:
-    if not export.folder:
-        return []
-    try:
-        return list(_read_files(here.job_folder(job_id) / export.folder))
-    except (OSError, VerificationError) as error:
-        raise Problem(503, "the export's manifest cannot be read") from error
-
-
-@lru_cache(maxsize=256)  # an export that has its folder changes no more
-def _read_files(folder: Path) -> tuple[s.ExportFile, ...]:
-    manifest = read_manifest(folder)
-    listed = [s.ExportFile(name=one.path, num_bytes=one.num_bytes, sha256=one.sha256) for one in manifest.files]
-    for made in made_folders(folder):
-        for file in listed_files(made):
-            name = f"{made.name}/{file.path}"
-            listed.append(s.ExportFile(name=name, num_bytes=file.num_bytes, sha256=file.sha256))
-        listed += _beside(folder, made, known={one.name for one in listed})
-    return (*listed, *_beside(folder, folder))
-
-
-def _beside(folder: Path, described: Path, known: Set[str] = frozenset()) -> list[s.ExportFile]:
-    """Return the files that no manifest lists: it itself, the card, and what belongs to a tokenizer."""
-    paths = [described / name for name in (MANIFEST_NAME, CARD_NAME)]
-    paths += sorted((described / TOKENIZER_FOLDER).glob("*"))
-    names = [(path, path.relative_to(folder).as_posix()) for path in paths if path.is_file()]
-    return [
-        s.ExportFile(name=name, num_bytes=path.stat().st_size, sha256=None) for path, name in names if name not in known
-    ]
+    return files_of_export(here.job_folder(job_id) / export.folder) if export.folder else []
