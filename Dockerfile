@@ -1,4 +1,5 @@
-# One image for every part of the service: `reflectgen api`, `celery -A workers.app worker`, and whoever migrates.
+# One image for every part of the service: `reflectgen api`, `celery -A workers.app worker`, and whoever migrates; built
+# with EXTRAS="service otel train", which makes it large, for the worker that trains.
 # Nothing here needs BuildKit, so that old engines build it too.
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
@@ -6,13 +7,14 @@ FROM ${PYTHON_IMAGE} AS build
 # Empty unless given: pip takes packages from whatever index it is set up for.
 ARG PIP_INDEX_URL=""
 ARG PIP_EXTRA_INDEX_URL=""
+ARG EXTRAS="service otel"
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/reflectgen
 WORKDIR /source
 # The dependencies first: a change of our code then leaves this layer, the slow one, as it is.
 COPY pyproject.toml constraints.txt ./
 COPY scripts/dependencies.py scripts/
-RUN python scripts/dependencies.py service otel >requirements.txt \
+RUN python scripts/dependencies.py $EXTRAS >requirements.txt \
  && /opt/reflectgen/bin/pip install --quiet -c constraints.txt -r requirements.txt hatchling
 COPY README.md LICENSE ./
 COPY reflectgen reflectgen

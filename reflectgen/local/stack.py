@@ -12,15 +12,18 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from reflectgen.errors import OutputError
+from reflectgen.jobs.registry import read_registry
 from reflectgen.local.layout import Choices, Layout, is_free, write_private
 from reflectgen.local.postgres import postgres_part, postgres_programs, why_not
 from reflectgen.local.process import Part
 from reflectgen.local.redis import redis_part, redis_program
 from reflectgen.settings import PREFIX, ServiceSettings, read_service_settings
+from reflectgen.train.extra import missing_library, needs_extra
 
-WORK_QUEUES, CONTROL_QUEUE = "plan,reflect,export", "control"
+WORK_QUEUES, TRAIN_QUEUE, CONTROL_QUEUE = "plan,reflect,export", "train", "control"
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # state and progress are in SQL
 WORKER_STOP_SECONDS = 45.0  # more than the 20 s in which calls in flight end and the task is given back
+TRAIN_STOP_SECONDS = 110.0  # more than the 90 s in which a step and its checkpoint end
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ def make_stack(wanted: Wanted, layout: Layout) -> Stack:
         environ[PREFIX + "ALLOWED_HOSTS"] = ",".join((*settings.allowed_hosts, "127.0.0.1"))
     api_url = f"http://{'127.0.0.1' if wanted.host in ('0.0.0.0', '::') else wanted.host}:{wanted.port}"  # noqa: S104
     _write_environment(layout, {**environ, PREFIX + "API_URL": api_url})
-    workers = _workers(wanted, layout) if has_queue else ()
+    trains = _trains(settings, notes)
+    workers = _workers(wanted, layout, trains=trains) if has_queue else ()
     return Stack(tuple(servers), (_api(wanted, layout, api_url), *workers), environ, api_url, tuple(notes))
 
 
@@ -140,14 +144,34 @@ def _api(wanted: Wanted, layout: Layout, api_url: str) -> Part:
     )
 
 
-def _workers(wanted: Wanted, layout: Layout) -> tuple[Part, ...]:
+def _trains(settings: ServiceSettings, notes: list[str]) -> bool:
+    """Whether there are trainings to offer, and what they need.
+
+    Raises:
+        RecipeError: the registry cannot be used.
+    """
+    if not read_registry(settings.registry).trainings:
+        return False
+    library = missing_library()
+    if library is not None:
+        notes.append(f"no training is done here: {needs_extra(library)}")
+    return library is None
+
+
+def _workers(wanted: Wanted, layout: Layout, *, trains: bool) -> tuple[Part, ...]:
     work = ["--queues", WORK_QUEUES, "--concurrency", "1"]
     control = ["--beat", "--pool", "solo", "--queues", CONTROL_QUEUE]
     names = [f"worker-{number}" for number in range(1, wanted.num_workers + 1)]
-    return (*(_celery(name, work, "worker", layout) for name in names), _celery("beat", control, "beat", layout))
+    made = [_celery(name, work, "worker", layout) for name in names]
+    if trains:
+        training = ["--queues", TRAIN_QUEUE, "--concurrency", "1"]
+        made.append(_celery("train", training, "worker", layout, stop_seconds=TRAIN_STOP_SECONDS))
+    return (*made, _celery("beat", control, "beat", layout))
 
 
-def _celery(name: str, options: list[str], alive: str, layout: Layout) -> Part:
+def _celery(
+    name: str, options: list[str], alive: str, layout: Layout, *, stop_seconds: float = WORKER_STOP_SECONDS
+) -> Part:
     folder = layout.scratch(name)
     command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options, *QUIET]
     if alive == "beat":
@@ -158,7 +182,7 @@ def _celery(name: str, options: list[str], alive: str, layout: Layout) -> Part:
         return file.exists() and file.stat().st_mtime >= started_at
 
     environ = {"TMPDIR": str(folder)}
-    return Part(name, [*command, "--hostname", f"{name}@%h"], is_ready, environ, stop_seconds=WORKER_STOP_SECONDS)
+    return Part(name, [*command, "--hostname", f"{name}@%h"], is_ready, environ, stop_seconds=stop_seconds)
 
 
 def _is_ready(url: str) -> bool:

@@ -13,10 +13,13 @@ import yaml
 
 from reflectgen.api.metrics import Metrics
 from reflectgen.cli.app import app
+from reflectgen.jobs import do_train
 from reflectgen.jobs.broker import CONTROL
 from reflectgen.jobs.ledger import FINISH_SECONDS
-from reflectgen.jobs.queue import QUEUE_OF
+from reflectgen.jobs.offered_trainings import read_trainings
+from reflectgen.jobs.queue import QUEUE_OF, TRAIN
 from reflectgen.jobs.registry import read_registry
+from reflectgen.local.stack import TRAIN_QUEUE, TRAIN_STOP_SECONDS, WORK_QUEUES
 from reflectgen.settings import PREFIX, ServiceSettings, Settings, read_service_settings
 from reflectgen.store import Store
 from reflectgen.store.partitions import PARTITION_MILLISECONDS
@@ -59,7 +62,7 @@ def test_each_command_is_one_of_ours_with_options_that_it_has(name):
         group.make_context(group.name, arguments)  # an unknown option is an error
 
 
-@pytest.mark.parametrize("name", ["worker", "beat"])
+@pytest.mark.parametrize("name", ["worker", "train", "beat"])
 def test_celery_knows_the_options_of_its_commands(name):
     from celery.bin.celery import celery
 
@@ -74,8 +77,10 @@ def test_every_queue_has_a_worker_and_the_reconciler_has_its_own():
         (line,) = [line for line in commands(OURS[name]) if line[0] == "celery"]
         return set(line[line.index("--queues") + 1].split(","))
 
-    assert queues("worker") == set(QUEUE_OF.values())
+    assert queues("train") == {TRAIN}
+    assert queues("worker") == set(QUEUE_OF.values()) - {TRAIN}
     assert queues("beat") == {CONTROL}
+    assert queues("worker") == set(WORK_QUEUES.split(",")) and queues("train") == {TRAIN_QUEUE}
     assert "--beat" in OURS["beat"]["command"][2] and "--beat" not in OURS["worker"]["command"][2]
 
 
@@ -132,9 +137,10 @@ def test_a_copy_of_the_example_has_passwords_of_its_own(tmp_path):
 
 def test_profiles_are_those_that_the_example_names():
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert profiles == {"vllm": ["gpu"], "prometheus": ["observability"], "grafana": ["observability"]}
+    watching = {"prometheus": ["observability"], "grafana": ["observability"]}
+    assert profiles == {"vllm": ["gpu"], "train": ["train"], **watching}
     described = (ROOT / ".env.example").read_text()
-    assert all(re.search(rf"\b{profile}\b", described) for profile in ("cpu", "gpu", "observability"))
+    assert all(re.search(rf"\b{profile}\b", described) for profile in ("cpu", "gpu", "train", "observability"))
     assert SERVICES["vllm"]["image"].startswith("${VLLM_IMAGE:-vllm/vllm-openai:")
 
 
@@ -145,9 +151,9 @@ def test_every_service_has_a_health_check_or_ends_by_itself(name):
 
 
 def test_health_checks_of_ours_name_their_part():
-    for name in ("api", "worker", "beat"):
-        assert OURS[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "workers.health", name]
-        assert name in (*health.PARTS, "api")
+    for name, part in (("api", "api"), ("worker", "worker"), ("train", "worker"), ("beat", "beat")):
+        assert OURS[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "workers.health", part]
+        assert part in (*health.PARTS, "api")
     assert '["python", "-m", "workers.health"]' in DOCKERFILE
 
 
@@ -196,7 +202,7 @@ def test_vacuum_gives_way_to_a_deletion_long_before_the_deletion_gives_up():
 
 
 @pytest.mark.skipif(not shutil.which("docker-compose"), reason="docker-compose is not installed")
-@pytest.mark.parametrize("profile", ["cpu", "gpu", "observability"])
+@pytest.mark.parametrize("profile", ["cpu", "gpu", "train", "observability"])
 def test_compose_itself_reads_the_file_with_each_profile(profile, tmp_path):
     (tmp_path / "env").write_text((ROOT / ".env.example").read_text())
     line = ["docker-compose", "--env-file", str(tmp_path / "env"), "--profile", profile, "config"]
@@ -242,17 +248,31 @@ def test_who_is_stopped_has_more_time_than_the_calls_in_flight():
         assert seconds(OURS[name]["stop_grace_period"]) > FINISH_SECONDS
         # With it a worker would tell its tasks nothing before the time is over.
         assert "REMAP_SIGTERM" not in OURS[name]["environment"]
+    assert seconds(OURS["train"]["stop_grace_period"]) == TRAIN_STOP_SECONDS > do_train.FINISH_SECONDS
+    assert "REMAP_SIGTERM" not in OURS["train"]["environment"]
+
+
+def test_only_the_image_of_the_worker_that_trains_has_torch():
+    builds = {name: service["build"]["args"].get("EXTRAS") for name, service in OURS.items() if "build" in service}
+    assert builds == {"migrate": None, "train": "service otel train"}
+    (default,) = re.findall(r'^ARG EXTRAS="(.*)"$', DOCKERFILE, re.MULTILINE)
+    assert default == "service otel"
+    assert "scripts/dependencies.py $EXTRAS " in DOCKERFILE
+    images = {service["image"] for name, service in OURS.items() if name != "train"}
+    assert len(images) == 1 and OURS["train"]["image"] not in images
 
 
 def test_api_and_workers_share_their_files_and_see_the_registry():
-    for name in ("api", "worker"):
+    for name in ("api", "worker", "train"):
         assert "data:/data" in OURS[name]["volumes"]
         assert any(volume.endswith(":/etc/reflectgen/registry.toml:ro") for volume in OURS[name]["volumes"])
+    for name in ("api", "train"):  # beside the registry, from whose folder on its paths are
+        assert any(volume.endswith(":/etc/reflectgen/trainings:ro") for volume in OURS[name]["volumes"])
     assert all(service["environment"]["REFLECTGEN_DATA"] == "/data" for service in OURS.values())
 
 
 def test_nobody_works_before_the_schema_is_current():
-    for name in ("api", "worker", "beat"):
+    for name in ("api", "worker", "train", "beat"):
         assert OURS[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert commands(OURS["migrate"])[0][:3] == ["reflectgen", "db", "upgrade"]
 
@@ -273,9 +293,12 @@ def test_the_file_is_read_by_old_and_new_compose():
     assert "version" not in FILE and "name" not in FILE and "include" not in FILE
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
+@pytest.mark.parametrize("name", ["cpu", "gpu", "train"])
 def test_the_registries_that_ship_can_be_used(name):
-    assert "builtin" in read_registry(ROOT / "deploy" / "registry" / f"{name}.toml").recipes
+    path = ROOT / "deploy" / "registry" / f"{name}.toml"
+    registry = read_registry(path)
+    assert "builtin" in registry.recipes
+    assert list(read_trainings(registry, path)) == (["nano"] if name == "train" else [])
 
 
 def test_alerts_and_dashboard_name_only_what_is_measured(tmp_path):

@@ -99,6 +99,13 @@ class World(Service):
             assert time.monotonic() < give_up, self.training(training_id)
             time.sleep(0.05)
 
+    def wait_for_claim(self, training_id, token, step):
+        """Return once the run of one claim has come to a step."""
+        folder, give_up = self.job_folder(self.job_id) / f"trainings/{training_id}-{token}", time.monotonic() + 200
+        while not (folder / "log.jsonl").exists() or step not in steps_of(folder):
+            assert time.monotonic() < give_up, self.training(training_id)
+            time.sleep(0.05)
+
 
 @pytest.fixture
 def world(tmp_path, any_store):
@@ -472,7 +479,7 @@ def test_stopped_killed_and_taken_over_it_ends_with_the_weights_of_an_undisturbe
     assert the_task(world, 1).state == "ready"
 
     _, thread = world.start()  # killed, as for its memory
-    world.wait_for_step(training_id, stopped_at + 1)
+    world.wait_for_claim(training_id, 2, stopped_at + 1)
     for child in children():
         os.kill(child, signal.SIGKILL)
     thread.join(200)
@@ -481,7 +488,7 @@ def test_stopped_killed_and_taken_over_it_ends_with_the_weights_of_an_undisturbe
 
     world.reconcile()
     _, straggler = world.start()  # its lease is lost while it works; its worker hears of that at the next note
-    world.wait_for_step(training_id, stopped_at + 1)
+    world.wait_for_claim(training_id, 3, stopped_at + 1)
     world.alter_tasks(lease_expires_at=1.0)
     world.reconcile()
     world.deliver()
