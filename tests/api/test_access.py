@@ -20,7 +20,7 @@ def _operations(here: World) -> list[tuple[str, str]]:
     for path, operations in here.app.openapi()["paths"].items():
         filled = path.format(
             corpus_id="corpus_" + "0" * 24, job_id="job_" + "0" * 24, export_id="export_" + "0" * 24,
-            place="0-0-0", name="manifest.json",
+            training_id="training_" + "0" * 24, place="0-0-0", name="manifest.json",
         )  # fmt: skip
         found += [(method.upper(), filled) for method in operations if path not in OPEN]
     return found

@@ -209,5 +209,5 @@ def test_every_command_is_in_the_docs():
     for group in app.registered_groups:
         lines = [line for line in documented.splitlines() if f"`reflectgen {group.name} " in line]
         for command in group.typer_instance.registered_commands:
-            name = command.name or command.callback.__name__
+            name = command.name or command.callback.__name__.replace("_", "-")
             assert any(f"{name}`" in line for line in lines), f"reflectgen {group.name} {name}"
