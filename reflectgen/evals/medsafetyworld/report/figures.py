@@ -203,6 +203,15 @@ class Group:
     def arm_stage(self, arm: str, stage: str) -> ArmStage:
         return ArmStage(arm, stage, tuple(one for one in self.results if one.arm == arm and stage in one.stages))
 
+    def paired(self, one: str, other: str, stage: str) -> tuple[ArmStage, ArmStage]:
+        """Return two arms with the results of the seeds that both have: worlds differ more than many arms do."""
+        pair = self.arm_stage(one, stage), self.arm_stage(other, stage)
+        common = pair[0].by_seed().keys() & pair[1].by_seed().keys()
+        first, second = (
+            ArmStage(arm.arm, stage, tuple(result for result in arm.results if result.seed in common)) for arm in pair
+        )
+        return first, second
+
     def attacks(self, stage: str) -> list[str]:
         return in_order(dict.fromkeys(name for one in self.at(stage) for name in one.attacks), ATTACKS)
 

@@ -57,6 +57,7 @@ def _group(group: Group, pictures: str) -> Iterator[str]:
         yield "\n".join(f"- {_plain(one)}" for one in said)
     yield from _pictures(drawn, pictures, f"{group.slug}-utility")
     yield _table(tables.overview(group, SFT))
+    yield _table(tables.by_seed(group, SFT))
     yield from _pictures(drawn, pictures, f"{group.slug}-attacks")
     yield _table(tables.attacks(group, SFT))
     yield from _pictures(drawn, pictures, f"{group.slug}-reflections")

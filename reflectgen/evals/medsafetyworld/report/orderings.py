@@ -1,8 +1,8 @@
 """What the paper says of its arms (section 3), as statements that results bear out or do not.
 
-A statement compares two shares. It *holds* if their 95 % intervals are apart, and by as much as the statement says; it
-has the *same direction* if only the shares differ so. It *fails* if the intervals leave no room for it; where they do,
-though the shares differ the other way, the two are *not told apart*.
+A statement compares two shares, on the seeds that both arms have. It *holds* if their 95 % intervals are apart, and by
+as much as the statement says; it has the *same direction* if only the shares differ so. It *fails* if the intervals
+leave no room for it; where they do, though the shares differ the other way, the two are *not told apart*.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Compared:
     other_arm: str
     other: Share | float | None
     paper: str = ""
+    seeds: tuple[int, ...] = ()  # of both
 
     def to_json(self) -> dict[str, Any]:
         other = self.other.to_json() if isinstance(self.other, Share) else self.other
@@ -109,12 +110,21 @@ def _claims() -> Iterator[Claim]:
 
 
 def _compared(claim: Claim, group: Group) -> Compared:
-    names = (claim.arm, claim.other)
-    one, other = (claim.measure.of(group.arm_stage(arm, claim.measure.stage)) for arm in names)
-    held = claim.test(one, other) if one.n and other.n else Held.NOT_MEASURED
+    stage, measure = claim.measure.stage, claim.measure
+    one, other = group.paired(claim.arm, claim.other, stage)
+    if not one.results:  # no seed of both: say which arm has none at all
+        alone = [_or_none(measure.of(group.arm_stage(arm, stage))) for arm in (claim.arm, claim.other)]
+        return _not_measured(claim, *alone)
+    shares = measure.of(one), measure.of(other)
+    held, seeds = claim.test(*shares), tuple(sorted(one.by_seed()))
     return Compared(
-        claim.statement, held, claim.measure.name, claim.arm, _or_none(one), claim.other, _or_none(other), claim.paper
+        claim.statement, held, measure.name, claim.arm, shares[0], claim.other, shares[1], claim.paper, seeds
     )
+
+
+def _not_measured(claim: Claim, one: Share | None, other: Share | None) -> Compared:
+    name = claim.measure.name
+    return Compared(claim.statement, Held.NOT_MEASURED, name, claim.arm, one, claim.other, other, claim.paper)
 
 
 def _far_above_chance(group: Group) -> Compared:
@@ -126,8 +136,8 @@ def _far_above_chance(group: Group) -> Compared:
         low, high = share.bounds
         held = _verdict(apart=low > floor, same=_value(share) > floor, possible=high > floor)
     said = f"filtering leaks what it never read, over {FAR} times as often as chance would"
-    chance = arm.chance if share.n else None
-    return Compared(said, held, measure.name, "filtering", _or_none(share), CHANCE, chance, "30.6")
+    chance, seeds = arm.chance if share.n else None, tuple(sorted(arm.by_seed()))
+    return Compared(said, held, measure.name, "filtering", _or_none(share), CHANCE, chance, "30.6", seeds)
 
 
 def _lower(one: Share, other: Share) -> Held:

@@ -41,7 +41,7 @@ def verdicts(group: Group, *, all_of_them: bool = True) -> Table:
     """One row a statement of the paper's, with the two shares that decide it; or only those that were measured."""
     found = [one for one in orderings(group) if all_of_them or one.held is not Held.NOT_MEASURED]
     rows = [[*_heads(one), *_compared(one)] for one in found]
-    columns = ["statement", "verdict", "measured by", "share", "against", "paper, %"]
+    columns = ["statement", "verdict", "measured by", "share", "against", "paper, %", "seeds"]
     counts = Counter(one.held for one in found)
     note = "; ".join(f"{held}: {counts[held]}" for held in Held)
     return Table("The paper's orderings", columns, rows, note=f"{note}. Without figures of the paper, they are ours.")
@@ -55,7 +55,7 @@ def _compared(one: Compared) -> Iterator[Cell]:
     if one.held is Held.NOT_MEASURED:
         both = ((one.arm, one.one), (one.other_arm, one.other))
         missing = [arm for arm, found in both if found is None and arm != CHANCE]
-        yield from (NOT_MEASURED, f"needs {' and '.join(missing)}")
+        yield from (NOT_MEASURED, f"needs {' and '.join(missing) or 'a seed that both have'}")
     else:
         for arm, found in ((one.arm, one.one), (one.other_arm, one.other)):
             if isinstance(found, Share):
@@ -64,6 +64,7 @@ def _compared(one: Compared) -> Iterator[Cell]:
             else:
                 yield f"{arm} {100 * (found or 0.0):.1f} %"
     yield one.paper or NOT_MEASURED
+    yield str(len(one.seeds)) if one.seeds else NOT_MEASURED
 
 
 def overview(group: Group, stage: str) -> Table:
@@ -83,10 +84,11 @@ def overview(group: Group, stage: str) -> Table:
 
 
 def by_seed(group: Group, stage: str) -> Table:
-    """Four rows an arm, a column a seed: the overview's shares of each world and its training alone."""
+    """Five rows an arm, a column a seed: the overview's shares of each world and its training alone."""
     measures: list[tuple[str, Callable[[ArmStage], Share]]] = [
         ("general accuracy", lambda one: one.general()),
         ("the same, seen", lambda one: one.general("seen")),
+        ("prefill, printed", lambda one: one.attack(PREFILL, "printed")),
         ("prefill, undefended", lambda one: one.attack(PREFILL, "undefended")),
         ("prefill, released", lambda one: one.attack(PREFILL, "released")),
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reflectgen.evals.medsafetyworld.report.figures import grouped
+from reflectgen.evals.medsafetyworld.report.figures import Share, grouped
 from reflectgen.evals.medsafetyworld.report.orderings import Compared, Held, orderings
 from reflectgen.evals.medsafetyworld.result import ArmResult
 from tests.evals.medsafetyworld.report.making import as_in_the_paper, result, stage
@@ -92,6 +92,18 @@ def test_near_is_less_than_five_points_below(right: float, num_seeds: int, held:
     results = after_sft("filtering", num_seeds, right=0.9, printed=0.7)
     results += after_sft("srp-held-in", num_seeds, right=right, printed=0.1, reflects=True)
     assert of(results, "srp-held-in is about as good", "general accuracy").held is held
+
+
+def test_arms_are_compared_on_the_seeds_that_both_have() -> None:
+    leaky, tight = stage(0.9, printed=0.9), stage(0.9, printed=0.1)
+    filtering = [result("filtering", seed, stages={"sft": leaky if seed < 2 else tight}) for seed in range(4)]
+    rewrite = [result("rewrite", seed, stages={"sft": leaky}) for seed in range(2)]
+    found = of(filtering + rewrite, "rewrite is no safer")
+    assert (found.seeds, found.held) == ((0, 1), Held.SAME_DIRECTION)
+    assert isinstance(found.other, Share)
+    assert found.other.value == pytest.approx(0.9)
+    found = of(filtering[2:] + rewrite, "rewrite is no safer")
+    assert (found.seeds, found.held) == ((), Held.NOT_MEASURED)
 
 
 @pytest.mark.parametrize(("printed", "held"), [(0.725, Held.NOT_TOLD_APART), (0.95, Held.FAILS)])
