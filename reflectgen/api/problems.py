@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from reflectgen.errors import OutputError, VerificationError
+from reflectgen.errors import InputError, OutputError, RecipeError, VerificationError
 from reflectgen.logs import without_secrets
 
 MEDIA_TYPE = "application/problem+json"
@@ -79,6 +80,17 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.detail, self.kind = status, detail, kind or kind_of(status)
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Answer what the room `jobs` refuses: 404 where there is no such thing, 409 where its state does not allow it."""
+    try:
+        yield
+    except InputError as error:
+        raise Problem(404, str(error)) from error
+    except RecipeError as error:
+        raise Problem(409, without_places(str(error))) from error
 
 
 def kind_of(status: int) -> str:

@@ -39,6 +39,12 @@ class Page(BaseModel, Generic[Shown]):
     has_more: bool = False
 
 
+def page_of(shown: list[Any], *, has_more: bool = False) -> Page[Any]:
+    """Return a page of views that have an `id`."""
+    first_id, last_id = (shown[0].id, shown[-1].id) if shown else (None, None)
+    return Page(data=shown, first_id=first_id, last_id=last_id, has_more=has_more)
+
+
 class CorpusView(BaseModel):
     """A corpus that jobs may name."""
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from reflectgen import __version__
 from reflectgen.errors import RecipeError, VerificationError
 from reflectgen.export.arms.registry import ARMS, Rows
-from reflectgen.export.manifest import MANIFEST_NAME, problem
+from reflectgen.export.manifest import MANIFEST_NAME, read_described
 from reflectgen.export.record import WovenDocument
 from reflectgen.export.shard_processes import each_shard
 from reflectgen.export.standoff import replacements
@@ -111,13 +111,8 @@ def read_dolma_manifest(folder: Path) -> DolmaManifest:
     Raises:
         VerificationError: it is missing, or none.
     """
-    path = folder / MANIFEST_NAME
-    try:
-        return DolmaManifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise VerificationError(f"cannot read {path}: {error.strerror}; it is not finished, export it again") from None
-    except ValidationError as error:
-        raise VerificationError(f"{path} is no manifest of dolma's layout: {problem(error)}") from None
+    what = "manifest of dolma's layout"
+    return read_described(folder, DolmaManifest, what, "it is not finished, export it again")
 
 
 def dolma_maker(folder: Path | None) -> Callable[[Source], DolmaShard]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -19,6 +19,8 @@ from reflectgen.reflection.form import FormOptions
 from reflectgen.shards import whole_file
 
 MANIFEST_NAME = "manifest.json"
+
+Described = TypeVar("Described", bound=BaseModel)
 
 
 class FileEntry(BaseModel, frozen=True, extra="forbid"):
@@ -140,14 +142,22 @@ def read_manifest(directory: Path) -> Manifest:
     Raises:
         VerificationError: it is missing, cannot be read, or contradicts itself.
     """
+    return read_described(directory, Manifest, "manifest", "an export without its manifest is not finished, run again")
+
+
+def read_described(directory: Path, kind: type[Described], what: str, unfinished: str) -> Described:
+    """Read the manifest of anything that has one; `unfinished` says what it means that it is missing.
+
+    Raises:
+        VerificationError: it is missing, cannot be read, or is no `what`.
+    """
     path = directory / MANIFEST_NAME
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
-        reason = f"{error.strerror}; an export without its manifest is not finished, run again"
-        raise VerificationError(f"cannot read {path}: {reason}") from None
+        raise VerificationError(f"cannot read {path}: {error.strerror}; {unfinished}") from None
     except ValidationError as error:
-        raise VerificationError(f"{path} is no manifest: {problem(error)}") from None
+        raise VerificationError(f"{path} is no {what}: {problem(error)}") from None
 
 
 def problem(error: ValidationError) -> str:

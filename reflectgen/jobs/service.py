@@ -63,7 +63,7 @@ def stop(store: Store, public_id: str, kind: Literal["paused", "cancelled"]) -> 
         RecipeError: it has ended.
     """
     with store.write() as connection:
-        job = _find(connection, public_id)
+        job = find_job(connection, public_id)
         if job.state == "finished" or job.hold in ("cancelled", "failed"):
             raise RecipeError(f"{public_id} has ended ({job.hold or 'completed'}); there is nothing to stop")
         if job.hold != kind:
@@ -78,7 +78,7 @@ def resume(store: Store, queue: Queue, public_id: str) -> None:
         RecipeError: it is not paused.
     """
     with store.write() as connection:
-        job = _find(connection, public_id)
+        job = find_job(connection, public_id)
         if job.hold != "paused":
             raise RecipeError(f"{public_id} is not paused but {status_of(connection, job)}")
         bells = _let_go(connection, job.id)
@@ -93,7 +93,7 @@ def retry(store: Store, queue: Queue, public_id: str) -> int:
         RecipeError: nothing was set aside, and the job has not failed.
     """
     with store.write() as connection:
-        job = _find(connection, public_id)
+        job = find_job(connection, public_id)
         number = tasks.reopen_quarantined(connection, job.id)
         if not number and job.hold != "failed":
             raise RecipeError(f"{public_id} has nothing to retry; it is {status_of(connection, job)}")
@@ -110,7 +110,7 @@ def request_export(store: Store, queue: Queue, public_id: str, options: ExportOp
         RecipeError: it is not finished.
     """
     with store.write() as connection:
-        job = _find(connection, public_id)
+        job = find_job(connection, public_id)
         if job.state != "finished" or job.hold:
             raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; export it then")
         number = exports.next_number(connection, job.id)
@@ -127,7 +127,7 @@ def request_archive(store: Store, queue: Queue, public_id: str) -> None:
         RecipeError: it is not finished, or an export or a training is made of it, which would bring them back.
     """
     with store.write() as connection:
-        job = _find(connection, public_id)
+        job = find_job(connection, public_id)
         if job.state != "finished" or job.hold:
             raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; archive it then")
         if tasks.is_any_open(connection, job.id, "export"):
@@ -162,8 +162,13 @@ def _let_go(connection: Connection, job_id: int) -> list[Doorbell]:
     return advance(connection, job_id)
 
 
-def _find(connection: Connection, public_id: str) -> Job:
-    job = jobs.find(connection, public_id, lock=True)
+def find_job(connection: Connection, public_id: str, *, lock: bool = True) -> Job:
+    """Return a job, locked unless told otherwise.
+
+    Raises:
+        InputError: there is none of this id.
+    """
+    job = jobs.find(connection, public_id, lock=lock)
     if job is None:
         raise InputError(f"there is no job {public_id}")
     return job

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection
 
 from reflectgen.errors import InputError, RecipeError
 from reflectgen.export.arms.options import ArmName
@@ -15,9 +14,8 @@ from reflectgen.jobs.advance import note
 from reflectgen.jobs.finish import refuse_chat
 from reflectgen.jobs.offered_trainings import OfferedTraining
 from reflectgen.jobs.queue import Queue
-from reflectgen.jobs.service import status_of
-from reflectgen.store import Store, jobs, tasks, trainings
-from reflectgen.store.jobs import Job
+from reflectgen.jobs.service import find_job, status_of
+from reflectgen.store import Store, tasks, trainings
 from reflectgen.store.trainings import KIND
 
 FOLDER = "trainings"  # within the job's
@@ -46,7 +44,7 @@ def request_training(
     )
     training_id = "training_" + secrets.token_hex(12)
     with store.write() as connection:
-        job = _find(connection, public_id, lock=True)
+        job = find_job(connection, public_id)
         if job.state != "finished" or job.hold:
             raise RecipeError(f"{public_id} is not completed but {status_of(connection, job)}; train on it then")
         refuse_chat(job)
@@ -66,7 +64,7 @@ def call_off(store: Store, public_id: str, training_id: str) -> None:
     """
     with store.write() as connection:
         # Not locked: who ends a task locks the job after it, and so the job must not be locked before a task.
-        job = _find(connection, public_id, lock=False)
+        job = find_job(connection, public_id, lock=False)
         found = next((one for one in trainings.of_job(connection, job.id) if one.public_id == training_id), None)
         if found is None:
             raise InputError(f"the job has no training {training_id}")
@@ -77,10 +75,3 @@ def call_off(store: Store, public_id: str, training_id: str) -> None:
 def folders_of(folder: Path, training_id: str) -> list[Path]:
     """Return the folders of a training's claims in the job's `folder`."""
     return sorted((folder / FOLDER).glob(f"{training_id}-*"))
-
-
-def _find(connection: Connection, public_id: str, *, lock: bool) -> Job:
-    job = jobs.find(connection, public_id, lock=lock)
-    if job is None:
-        raise InputError(f"there is no job {public_id}")
-    return job

@@ -6,10 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from reflectgen.errors import VerificationError
-from reflectgen.export.manifest import MANIFEST_NAME, problem
+from reflectgen.export.manifest import MANIFEST_NAME, read_described
 from reflectgen.export.token_manifest import TokenFile
 from reflectgen.shards import whole_file
 from reflectgen.train.log import LOG_NAME
@@ -56,13 +55,7 @@ def read_model_manifest(folder: Path) -> ModelManifest:
     Raises:
         VerificationError: it is missing, or cannot be read.
     """
-    path = folder / MANIFEST_NAME
-    try:
-        return ModelManifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise VerificationError(f"cannot read {path}: {error.strerror}; the training is not finished") from None
-    except ValidationError as error:
-        raise VerificationError(f"{path} is no manifest of a model: {problem(error)}") from None
+    return read_described(folder, ModelManifest, "manifest of a model", "the training is not finished")
 
 
 def _file(path: Path, folder: Path) -> TokenFile:

@@ -97,12 +97,7 @@ def list_corpora(
         last = None if after is None else _found(corpora.find(connection, after, owner_of(key)), after)
         found = corpora.page(connection, owner_of(key), last, limit + 1)
     shown = [corpus_view(one) for one in found[:limit]]
-    return s.Page(
-        data=shown,
-        first_id=shown[0].id if shown else None,
-        last_id=shown[-1].id if shown else None,
-        has_more=len(found) > limit,
-    )
+    return s.page_of(shown, has_more=len(found) > limit)
 
 
 @router.get("/{corpus_id}", responses=documented(401, 403, 404, 429))

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from reflectgen.api.access import Reader, owner_of
+from reflectgen.api.access import Reader
 from reflectgen.api.problems import documented
-from reflectgen.api.routes.jobs import JobId, found
+from reflectgen.api.routes.jobs import JobId, find_job
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import event_body
 from reflectgen.jobs.service import Status, status_of
-from reflectgen.store import events, jobs, pages
+from reflectgen.store import events, jobs
 from reflectgen.store.events import Event
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -28,7 +28,7 @@ ENDED: tuple[Status, ...] = ("completed", "cancelled", "failed")
 def _owned(here: Here, key: Reader, job_id: JobId) -> str:
     # A dependency, because once the stream has begun it is too late for another status.
     with here.store.read() as connection:
-        return found(pages.find_job(connection, job_id, owner_of(key)), job_id).public_id or ""
+        return find_job(connection, key, job_id).public_id or ""
 
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, responses=documented(401, 403, 404, 429))

@@ -10,17 +10,17 @@ from sqlalchemy import Connection
 from starlette.responses import FileResponse
 
 from reflectgen.api import schemas as s
-from reflectgen.api.access import Reader, Submitter, owner_of
+from reflectgen.api.access import Reader, Submitter
 from reflectgen.api.bodies import JSONRoute
 from reflectgen.api.downloads import DOCUMENTED, FileName, Range, download, files_of_export
-from reflectgen.api.problems import Problem, documented, without_places
-from reflectgen.api.routes.jobs import JobId, found
+from reflectgen.api.problems import Problem, documented, refused, without_places
+from reflectgen.api.routes.jobs import JobId, find_job
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import export_view
-from reflectgen.errors import InputError, RecipeError
+from reflectgen.errors import RecipeError
 from reflectgen.jobs import service
 from reflectgen.jobs.export_request import ExportRequest
-from reflectgen.store import exports, pages, reviews, tasks
+from reflectgen.store import exports, reviews, tasks
 from reflectgen.store.exports import Export
 from reflectgen.store.jobs import Job
 
@@ -36,16 +36,12 @@ def request_export(here: Here, key: Submitter, job_id: JobId, wanted: ExportRequ
     except RecipeError as error:
         raise Problem(422, str(error), "unusable-recipe") from error
     with here.store.read() as connection:
-        found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-    try:
+        find_job(connection, key, job_id)
+    with refused():
         public_id = service.request_export(here.store, here.queue, job_id, options)
-        here.lately.forget()
-    except InputError as error:
-        raise Problem(404, str(error)) from error
-    except RecipeError as error:
-        raise Problem(409, str(error)) from error
+    here.lately.forget()
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         return _shown(here, connection, job, [_export(connection, job, public_id)])[0]
 
 
@@ -55,11 +51,9 @@ async def list_exports(here: Here, key: Reader, job_id: JobId) -> Response:
 
     def look() -> s.Page[s.ExportView]:
         with here.store.read() as connection:
-            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            job = find_job(connection, key, job_id)
             shown = _shown(here, connection, job, exports.of_job(connection, job.id))
-        return s.Page(
-            data=shown, first_id=shown[0].id if shown else None, last_id=shown[-1].id if shown else None, has_more=False
-        )
+        return s.page_of(shown)
 
     return await here.lately.answer(key, ("exports", job_id), look)
 
@@ -70,7 +64,7 @@ async def get_export(here: Here, key: Reader, job_id: JobId, export_id: ExportId
 
     def look() -> s.ExportView:
         with here.store.read() as connection:
-            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            job = find_job(connection, key, job_id)
             return _shown(here, connection, job, [_export(connection, job, export_id)])[0]
 
     return await here.lately.answer(key, ("export", job_id, export_id), look)
@@ -91,7 +85,7 @@ def download_file(
 ) -> FileResponse:
     """Download a file of an export; only names that its manifest lists, the manifest and the card are there."""
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         export = _export(connection, job, export_id)
     return download(here.job_folder(job_id) / export.folder, _files(here, job_id, export), name, range)
 

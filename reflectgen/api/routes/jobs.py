@@ -12,11 +12,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi import Path as InPath
+from sqlalchemy import Connection
 
 from reflectgen.api import schemas as s
 from reflectgen.api.access import Reader, Submitter, owner_of
 from reflectgen.api.bodies import JSONRoute
-from reflectgen.api.problems import Problem, documented, without_places
+from reflectgen.api.problems import Problem, documented, refused, without_places
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import job_view, job_views
 from reflectgen.errors import InputError, RecipeError
@@ -78,7 +79,7 @@ async def get_job(here: Here, key: Reader, job_id: JobId) -> Response:
 
     def look() -> s.JobView:
         with here.store.read() as connection:
-            return job_view(connection, found(pages.find_job(connection, job_id, owner_of(key)), job_id))
+            return job_view(connection, find_job(connection, key, job_id))
 
     return await here.lately.answer(key, ("job", job_id), look)
 
@@ -87,7 +88,7 @@ async def get_job(here: Here, key: Reader, job_id: JobId) -> Response:
 def get_counts(here: Here, key: Reader, job_id: JobId) -> s.CountsView:
     """Count a job by verdict, category, road and reason. It looks at every reflection: not for a tight loop."""
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         folder = here.job_folder(job_id)
         beside = [archived.counts(folder, one) for one in archives.archived(connection, job.id)]
         return s.CountsView(counts=count_job(connection, job.id, beside).to_json())
@@ -132,7 +133,7 @@ def archive_job(here: Here, key: Submitter, job_id: JobId) -> s.JobView:
 def delete_job(here: Here, key: Submitter, job_id: JobId) -> s.Deleted:
     """Delete a job that has ended, with its reflections, exports and files."""
     with here.store.write() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         jobs.lock(connection, job.id)
         status = service.status_of(connection, job)
         if status not in ("completed", "cancelled", "failed"):
@@ -143,12 +144,16 @@ def delete_job(here: Here, key: Submitter, job_id: JobId) -> s.Deleted:
     return s.Deleted(id=job_id)
 
 
-def found(job: Job | None, public_id: str) -> Job:
-    """Return a job that is there.
+def find_job(connection: Connection, key: Key, public_id: str) -> Job:
+    """Return a job that the key's owner may see.
 
     Raises:
-        Problem: it is not, or is another's.
+        Problem: it is not there, or is another's.
     """
+    return _found(pages.find_job(connection, public_id, owner_of(key)), public_id)
+
+
+def _found(job: Job | None, public_id: str) -> Job:
     if job is None:
         raise Problem(404, f"there is no job {public_id}")
     return job
@@ -156,15 +161,10 @@ def found(job: Job | None, public_id: str) -> Job:
 
 def _page(here: Service, key: Key, after: str | None, limit: int) -> s.Page[s.JobView]:
     with here.store.read() as connection:
-        last = None if after is None else found(pages.find_job(connection, after, owner_of(key)), after)
+        last = None if after is None else find_job(connection, key, after)
         listed = pages.jobs_page(connection, owner_of(key), last, limit + 1)
         shown = job_views(connection, listed[:limit])
-    return s.Page(
-        data=shown,
-        first_id=shown[0].id if shown else None,
-        last_id=shown[-1].id if shown else None,
-        has_more=len(listed) > limit,
-    )
+    return s.page_of(shown, has_more=len(listed) > limit)
 
 
 def _submit(here: Service, key: Key, wanted: JobRequest, asked: Asked | None) -> tuple[str, str | None]:
@@ -182,7 +182,7 @@ def _submit(here: Service, key: Key, wanted: JobRequest, asked: Asked | None) ->
         except (InputError, RecipeError) as error:
             raise Problem(422, without_places(str(error)), "unusable-recipe") from error
         if asked:
-            job = found(jobs.find(connection, public_id), public_id)
+            job = _found(jobs.find(connection, public_id), public_id)
             idempotency.answer(connection, asked, 201, job_view(connection, job).model_dump_json())
     here.lately.forget()
     here.queue.ring([bell])
@@ -207,17 +207,13 @@ def _alone(asked: Asked) -> Iterator[None]:
 def _after(here: Service, key: Key, job_id: str, change: Callable[[], None]) -> s.JobView:
     """Make a change to a job that the key's owner may see, and show the job."""
     with here.store.read() as connection:
-        found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-    try:
+        find_job(connection, key, job_id)
+    with refused():
         change()
-    except InputError as error:
-        raise Problem(404, str(error)) from error
-    except RecipeError as error:
-        raise Problem(409, without_places(str(error))) from error
     return _shown(here, job_id)
 
 
 def _shown(here: Service, public_id: str) -> s.JobView:
     here.lately.forget()
     with here.store.read() as connection:
-        return job_view(connection, found(jobs.find(connection, public_id), public_id))
+        return job_view(connection, _found(jobs.find(connection, public_id), public_id))

@@ -10,13 +10,12 @@ from fastapi import Path as InPath
 from sqlalchemy import Connection
 
 from reflectgen.api import schemas as s
-from reflectgen.api.access import Reader, Reviewer, owner_of
+from reflectgen.api.access import Reader, Reviewer
 from reflectgen.api.bodies import JSONRoute
-from reflectgen.api.problems import Problem, documented
-from reflectgen.api.routes.jobs import JobId, found
+from reflectgen.api.problems import Problem, documented, refused
+from reflectgen.api.routes.jobs import JobId, find_job
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import read_place, reflection_view, written_place
-from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs import archived
 from reflectgen.jobs.archive import restore_job
 from reflectgen.jobs.person import Said, review_by_person
@@ -52,7 +51,7 @@ def list_reflections(
     """
     wanted = Filters(verdict, category, road, reason, q)
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         place = read_place(after) if after else None
         out = partial(archived.page, here.job_folder(job_id))
         page = pages.reflections_page(connection, job.id, wanted, place, limit, out)
@@ -76,17 +75,13 @@ def review_reflection(
         wanted.decision == "accept", wanted.reviewer, wanted.reason, wanted.revision, wanted.verdict, wanted.category
     )
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
     restore_job(here.store, job.id, here.job_folder(job_id), read_place(place)[0])
-    try:
+    with refused():
         review_by_person(here.store, job_id, read_place(place), said, key_id=key.id)
-    except InputError as error:
-        raise Problem(404, str(error)) from error
-    except RecipeError as error:
-        raise Problem(409, str(error)) from error
     here.lately.forget()
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         row = reviews.current_row(connection, job.id, read_place(place))
         return _shown(here, connection, job, [row])[0]
 

@@ -11,16 +11,15 @@ from sqlalchemy import Connection
 from starlette.responses import FileResponse
 
 from reflectgen.api import schemas as s
-from reflectgen.api.access import Reader, Submitter, owner_of
+from reflectgen.api.access import Reader, Submitter
 from reflectgen.api.bodies import JSONRoute
 from reflectgen.api.downloads import DOCUMENTED, FileName, Range, download, files_of_training
-from reflectgen.api.problems import Problem, documented
-from reflectgen.api.routes.jobs import JobId, found
+from reflectgen.api.problems import Problem, documented, refused
+from reflectgen.api.routes.jobs import JobId, find_job
 from reflectgen.api.service import Here, Service
 from reflectgen.api.views import training_view
-from reflectgen.errors import InputError, RecipeError
 from reflectgen.jobs.trainings import call_off, folders_of, request_training
-from reflectgen.store import pages, reviews, trainings
+from reflectgen.store import reviews, trainings
 from reflectgen.store.jobs import Job
 from reflectgen.store.trainings import Training
 
@@ -32,19 +31,15 @@ TrainingId = Annotated[str, InPath(pattern=s.TRAINING_ID, examples=["training_4a
 def ask_for_training(here: Here, key: Submitter, job_id: JobId, wanted: s.TrainingRequest) -> s.TrainingView:
     """Ask for a model that is trained on a completed job; it learns what stands at the moment that it begins."""
     with here.store.read() as connection:
-        found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        find_job(connection, key, job_id)
     offered = here.trainings.get(wanted.training)
     if offered is None:
         raise Problem(422, "there is no such training; GET /v1/trainings lists them", "unusable-recipe")
-    try:
+    with refused():
         public_id = request_training(here.store, here.queue, job_id, wanted.training, offered, wanted.arm)
-        here.lately.forget()
-    except InputError as error:
-        raise Problem(404, str(error)) from error
-    except RecipeError as error:
-        raise Problem(409, str(error)) from error
+    here.lately.forget()
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         return _shown(here, connection, job, [_training(connection, job, public_id)])[0]
 
 
@@ -54,11 +49,9 @@ async def list_trainings(here: Here, key: Reader, job_id: JobId) -> Response:
 
     def look() -> s.Page[s.TrainingView]:
         with here.store.read() as connection:
-            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            job = find_job(connection, key, job_id)
             shown = _shown(here, connection, job, trainings.of_job(connection, job.id))
-        return s.Page(
-            data=shown, first_id=shown[0].id if shown else None, last_id=shown[-1].id if shown else None, has_more=False
-        )
+        return s.page_of(shown)
 
     return await here.lately.answer(key, ("trainings", job_id), look)
 
@@ -71,7 +64,7 @@ async def get_training(here: Here, key: Reader, job_id: JobId, training_id: Trai
 
     def look() -> s.TrainingView:
         with here.store.read() as connection:
-            job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+            job = find_job(connection, key, job_id)
             return _shown(here, connection, job, [_training(connection, job, training_id)])[0]
 
     return await here.lately.answer(key, ("training", job_id, training_id), look)
@@ -81,11 +74,9 @@ async def get_training(here: Here, key: Reader, job_id: JobId, training_id: Trai
 def delete_training(here: Here, key: Submitter, job_id: JobId, training_id: TrainingId) -> s.TrainingDeleted:
     """Delete a training with its model; one that runs stops within seconds."""
     with here.store.read() as connection:
-        found(pages.find_job(connection, job_id, owner_of(key)), job_id)
-    try:
+        find_job(connection, key, job_id)
+    with refused():
         call_off(here.store, job_id, training_id)
-    except InputError as error:
-        raise Problem(404, str(error)) from error
     here.lately.forget()
     for folder in folders_of(here.job_folder(job_id), training_id):
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,7 +94,7 @@ def download_model_file(
 ) -> FileResponse:
     """Download a file of a finished model; only names that its manifest lists, and the manifest, are there."""
     with here.store.read() as connection:
-        job = found(pages.find_job(connection, job_id, owner_of(key)), job_id)
+        job = find_job(connection, key, job_id)
         training = _training(connection, job, training_id)
     return download(here.job_folder(job_id) / training.folder, _files(here, job_id, training), name, range)
 

@@ -10,11 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from reflectgen.errors import VerificationError
 from reflectgen.export.arms.arm import Reflected, chance
-from reflectgen.export.manifest import MANIFEST_NAME, problem, provenances_by_key, recipe_sha256
+from reflectgen.export.manifest import MANIFEST_NAME, provenances_by_key, read_described, recipe_sha256
 from reflectgen.export.sft.conversation import REFUSAL_PROVENANCE, sft_rows
 from reflectgen.export.sft.counts import SftCounts
 from reflectgen.export.sft.record import SftOptions, SftRow
@@ -117,13 +116,8 @@ def read_sft_manifest(directory: Path) -> SftManifest:
     Raises:
         VerificationError: it is missing, or no such manifest.
     """
-    path = directory / MANIFEST_NAME
-    try:
-        return SftManifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise VerificationError(f"cannot read {path}: {error.strerror}; run `reflectgen sft-data` again") from None
-    except ValidationError as error:
-        raise VerificationError(f"{path} is no manifest of conversations: {problem(error)}") from None
+    what = "manifest of conversations"
+    return read_described(directory, SftManifest, what, "run `reflectgen sft-data` again")
 
 
 def _entry(directory: Path, name: str, num_rows: int) -> SftFile:
