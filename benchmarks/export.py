@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import cycle
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import REPOSITORY, Bar, Figure, report
+from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.dolma import DOLMA, export_dolma
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
@@ -34,6 +36,7 @@ from reflectgen.export.run import ExportFacts, export_shards
 from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.woven_source import open_woven
+from reflectgen.export.writing import ShardKey, ShardRecord, Writing
 from reflectgen.records import Category, Document, Provenance, Road, Verdict
 from reflectgen.reflection.form import FormOptions
 
@@ -167,7 +170,13 @@ def weave(data: Path, times: int, to: Path, formats: Sequence[Format]) -> None:
     """Weave the corpus with made-up reflections, `times` over, in one shard."""
     documents = reflected(data, times)
     facts = ExportFacts({}, [PROVENANCE], num_documents(data) * times, {}, 0, 0, {}, "", datetime.now(UTC))
-    export_shards([(0, documents)], 1, to, formats, FormOptions(), facts)
+    writing = Writing(to, 1, tuple(formats), FormOptions())
+    arm = make_arm(writing.arm, writing.form)
+
+    def write(key: ShardKey) -> ShardRecord:
+        return writing.write(key, documents, arm)
+
+    export_shards(writing, [ShardKey(0, "")], lambda: nullcontext(write), facts)
 
 
 PROVENANCE = Provenance("teacher", "builtin", "", "", {}, "", "")

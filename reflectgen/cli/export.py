@@ -14,18 +14,17 @@ from reflectgen.cli.display import shown
 from reflectgen.errors import OutputError, RecipeError
 from reflectgen.export.any_format import made_formats, text_formats
 from reflectgen.export.arms.options import ArmName, ArmOptions
-from reflectgen.export.arms.registry import ARMS, make_arm
+from reflectgen.export.arms.registry import ARMS
 from reflectgen.export.card import CARD_NAME
 from reflectgen.export.dolma import DOLMA
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME, Manifest
 from reflectgen.export.trainer_formats import TokenFormat
-from reflectgen.jobs.arms import measure_of
-from reflectgen.jobs.finish import export_job
+from reflectgen.export.writing import RECORDS
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress
-from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.shards import PARTIAL
 
 
@@ -67,12 +66,11 @@ def export(
         with o.checked():
             style = mode.value if mode else job.recipe["form"]["style"]
             form = o.form_of(style, open_marker, close_marker, end_of_text, end_after_unsafe)
-        measure = measure_of(tokenizer if arm is ArmName.RAW_MATCHED else None, form)
-        options = ArmOptions(name=arm, seed=seed, strict=strict, measure=measure.name)
+        options = ArmOptions(name=arm, seed=seed, strict=strict)
         progress = Progress(stage="exporting")
-        made = make_arm(options, form, measure)
-        with shown(progress, list, quiet=False), open_rewrites(folder, arm) as rewrites:
-            manifest = export_job(store, job, folder, to, text_formats(formats), form, progress, made, rewrites)
+        texts = text_formats(formats)
+        with shown(progress, list, quiet=False):
+            manifest = export_job(store, job, folder, to, texts, form, progress, options, tokenizer, processes)
     console = Console(soft_wrap=True, highlight=False)
     if arm is not ArmName.SRP:
         console.print(f"arm {arm}: {ARMS[arm].treatment}; {_done(manifest)}", markup=False)
@@ -84,7 +82,7 @@ def export(
 
 def is_free(to: Path) -> bool:
     """Whether a folder holds nothing but what exports write, finished or not."""
-    ours = {MANIFEST_NAME, CARD_NAME, *(one.folder for one in Format), *TokenFormat, DOLMA}
+    ours = {MANIFEST_NAME, CARD_NAME, RECORDS, *(one.folder for one in Format), *TokenFormat, DOLMA}
     return (to / MANIFEST_NAME).exists() or all(
         path.name in ours or PARTIAL.fullmatch(path.name) for path in to.iterdir()
     )

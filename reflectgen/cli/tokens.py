@@ -30,7 +30,7 @@ Tokenizer = Annotated[
         help="A tokenizer.json, or its folder: what formats of tokens are made with, and `raw-matched` counts."
     ),
 ]
-Processes = Annotated[int | None, typer.Option(min=1, help="Processes that tokenise; one a CPU unless told.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="Processes that write; up to one a CPU unless told.")]
 WeightText = Annotated[float, typer.Option(min=0, help="Loss weight of a document's own tokens.")]
 WeightReflection = Annotated[float, typer.Option(min=0, help="Loss weight of reflections.")]
 WeightEndOfText = Annotated[float, typer.Option(min=0, help="Loss weight of ends of text.")]

@@ -115,8 +115,9 @@ def read_dolma_manifest(folder: Path) -> DolmaManifest:
     return read_described(folder, DolmaManifest, what, "it is not finished, export it again")
 
 
-def dolma_maker(folder: Path | None) -> Callable[[Source], DolmaShard]:
-    """Return what makes one shard; without a folder it only finds out what would be written."""
+@contextmanager
+def dolma_maker(folder: Path | None) -> Iterator[Callable[[Source], DolmaShard]]:
+    """Yield what makes one shard; without a folder it only finds out what would be written."""
 
     def make(source: Source) -> DolmaShard:
         files = [HashedFile(folder, f"{name}/{source.name}.jsonl.gz") for name in FOLDERS]
@@ -138,7 +139,7 @@ def dolma_maker(folder: Path | None) -> Callable[[Source], DolmaShard]:
                 path.write_text(DolmaRecord(rules=_RULES, shard=shard).model_dump_json() + "\n", encoding="utf-8")
         return shard
 
-    return make
+    yield make
 
 
 def rows(document: WovenDocument) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""Write an export: data files shard by shard, then the card, and the manifest last."""
+"""Write an export: data files shard by shard, by several processes, then the card, and the manifest last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +12,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from reflectgen.errors import VerificationError
-from reflectgen.export.arms.arm import Reflected, Rewrites
-from reflectgen.export.arms.options import ArmOptions
-from reflectgen.export.arms.registry import Arm
 from reflectgen.export.card import CARD_NAME, render_card, render_folder_card
 from reflectgen.export.formats import Format
 from reflectgen.export.front_matter import described_together
@@ -27,10 +25,10 @@ from reflectgen.export.manifest import (
     recipe_sha256,
     write_manifest,
 )
-from reflectgen.export.shard import write_shard
+from reflectgen.export.shard_processes import Begin, each_shard
 from reflectgen.export.tally import Tally
+from reflectgen.export.writing import RECORDS, ShardKey, ShardRecord, Writing
 from reflectgen.records import Provenance
-from reflectgen.reflection.form import FormOptions
 from reflectgen.shards import cannot_write, whole_file
 
 
@@ -54,75 +52,74 @@ class ExportFacts:
 
 
 def export_shards(
-    shards: Iterable[tuple[int, Iterable[Reflected]]],
-    num_shards: int,
-    directory: Path,
-    formats: Sequence[Format],
-    form: FormOptions,
+    writing: Writing,
+    shards: Sequence[ShardKey],
+    begin: Begin[ShardKey, ShardRecord],
     facts: ExportFacts,
-    arm: Arm | None = None,
-    rewrites: Rewrites | None = None,
+    processes: int = 1,
+    done: Callable[[ShardKey], None] = lambda key: None,
 ) -> Manifest:
-    """Write all shards, numbered from 0 and in order, in every format, and describe them.
+    """Write all shards, numbered from 0 and in order, and describe them. `done` hears of each, in order.
 
-    With `arm` the documents are written as it has them, else woven. `rewrites` are what a model wrote for it.
-
-    An export that was interrupted has no manifest: it is cleared away and written again.
+    `begin` and `processes` are as for `each_shard`. An export that was interrupted has no manifest: it is gone on with,
+    shard by shard. A finished one is written anew.
 
     Raises:
-        OutputError: the folder cannot be written, or the disk is full.
+        OutputError: the folder cannot be written, the disk is full, or a process was killed.
         InputError: a corpus shard cannot be read.
         VerificationError: a shard or a reflection is missing, or the documents woven and the rows rejected are not
             the documents that came in. The manifest is not written then.
     """
-    formats = list(dict.fromkeys(formats))
-    clear_export(directory, {format_.file(shard, num_shards) for format_ in formats for shard in range(num_shards)})
+    for number, key in enumerate(shards):
+        if key.number != number:
+            raise VerificationError(f"shard {number} is missing from the export, got {key.number}")
+    clear_export(writing.directory, writing.own_files())
+    kept = [writing.finished(key) for key in shards]
+    lacking = [key for key, known in zip(shards, kept, strict=True) if known is None]
     files: list[FileEntry] = []
     tally = Tally()
-    num_written = 0
-    for number, documents in shards:
-        if number != num_written:
-            raise VerificationError(f"shard {num_written} of {num_shards} is missing from the export, got {number}")
-        entries, counted = write_shard(
-            number,
-            num_shards,
-            documents,
-            directory,
-            formats,
-            form,
-            arm,
-            rewrites.of_shard(number) if rewrites else None,
-        )
-        files += entries
-        tally.merge(counted)
-        num_written += 1
-    if num_written != num_shards:
-        raise VerificationError(f"shard {num_written} of {num_shards} is missing from the export")
-    manifest = _manifest(files, tally, num_shards, form, facts, arm.options if arm else ArmOptions())
-    _write_cards(directory, manifest)
-    write_manifest(directory, manifest)
+    with closing(each_shard(begin, lacking, processes)) as fresh:
+        for key, known in zip(shards, kept, strict=True):
+            record = known or next(fresh)
+            files += record.files
+            tally.merge(record.tally)
+            done(key)
+    manifest = _manifest(writing, files, tally, facts)
+    _write_cards(writing.directory, manifest)
+    write_manifest(writing.directory, manifest)
+    _remove(_records(writing.directory))
     return manifest
 
 
 def clear_export(directory: Path, keep: set[str]) -> None:
-    """Remove manifest, cards and every data file an earlier export wrote, other than those in `keep`.
+    """Remove manifest, cards and every file an earlier export wrote, other than those in `keep`.
 
-    `keep` holds paths within the export that are about to be replaced. Files of other people are left alone.
+    `keep` holds paths within the export that are about to be replaced. Records are kept of an export that is not
+    finished. Files of other people are left alone.
 
     Raises:
         OutputError: a file cannot be removed.
     """
-    ours = [directory / name for name in (MANIFEST_NAME, CARD_NAME)]
+    if (directory / MANIFEST_NAME).exists():
+        _remove(_records(directory))
+    ours = [*_records(directory), *(directory / name for name in (MANIFEST_NAME, CARD_NAME))]
     ours += [path for name in (MANIFEST_NAME, CARD_NAME) for path in directory.glob(f"{name}.*.partial")]
     for format_ in Format:
         folder = directory / format_.folder
         ours += [path for path in folder.glob("*") if format_.owns(path.name) or path.name == CARD_NAME]
-    for path in ours:
-        if path.relative_to(directory).as_posix() not in keep:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise cannot_write(path, error) from error
+    _remove(path for path in ours if path.relative_to(directory).as_posix() not in keep)
+
+
+def _records(directory: Path) -> list[Path]:
+    return list((directory / RECORDS).glob("train-*"))
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
 
 def _write_cards(directory: Path, manifest: Manifest) -> None:
@@ -136,9 +133,7 @@ def _write_cards(directory: Path, manifest: Manifest) -> None:
             partial.write_text(card, encoding="utf-8")
 
 
-def _manifest(
-    files: list[FileEntry], tally: Tally, num_shards: int, form: FormOptions, facts: ExportFacts, arm: ArmOptions
-) -> Manifest:
+def _manifest(writing: Writing, files: list[FileEntry], tally: Tally, facts: ExportFacts) -> Manifest:
     counted = {
         **tally.counts(),
         "num_documents_in": facts.num_documents_in,
@@ -154,11 +149,11 @@ def _manifest(
             code_version=facts.code_version,
             recipe=facts.recipe,
             recipe_sha256=recipe_sha256(facts.recipe),
-            form=form,
-            arm=arm,
+            form=writing.form,
+            arm=writing.arm,
             provenances=provenances_by_key(facts.provenances),
             counts=Counts.model_validate(counted),
-            num_shards=num_shards,
+            num_shards=writing.num_shards,
             files=files,
         )
     except ValidationError as error:

@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from reflectgen.errors import OutputError
@@ -16,22 +17,28 @@ from reflectgen.errors import OutputError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+Begin = Callable[[], AbstractContextManager[Callable[[Job], Result]]]
+
 
 def usable_cpus() -> int:
     """Return how many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each_shard(begin: Callable[[], Callable[[Job], Result]], jobs: Sequence[Job], processes: int) -> Iterator[Result]:
-    """Yield the result of every job, in order. Each process calls `begin` once and what it returns for every job.
+def each_shard(begin: Begin[Job, Result], jobs: Sequence[Job], processes: int) -> Generator[Result, None, None]:
+    """Yield the result of every job, in order. Each process calls `begin` once and what it yields for every job.
 
-    Both must be picklable, and so must what the jobs raise.
+    Both must be picklable, and so must what the jobs raise. What `begin` opens is closed in this process; another one
+    ends with it.
 
     Raises:
         OutputError: a process was killed.
     """
+    if not jobs:
+        return
     if min(processes, len(jobs)) <= 1:
-        yield from map(begin(), jobs)
+        with begin() as work:
+            yield from map(work, jobs)
         return
     # Not forked: a tokenizer's threads do not survive that.
     context = multiprocessing.get_context("spawn")
@@ -45,16 +52,18 @@ def each_shard(begin: Callable[[], Callable[[Job], Result]], jobs: Sequence[Job]
         pool.shutdown(cancel_futures=True)
 
 
+_begun: AbstractContextManager[Callable[[Any], Any]]
 _work: Callable[[Any], Any]
 
 
-def _begin(begin: Callable[[], Callable[[Any], Any]]) -> None:
-    global _work
+def _begin(begin: Begin[Any, Any]) -> None:
+    global _begun, _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Processes share the work among the cores already.
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _work = begin()
+    _begun = begin()
+    _work = _begun.__enter__()
 
 
 def _do(job: Any) -> Any:

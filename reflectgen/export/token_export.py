@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,8 +97,11 @@ def export_tokens(
     return {format_: _describe(to / format_, format_, woven, making, shards[format_]) for format_ in formats}
 
 
-def shard_maker(making: Making, formats: Sequence[TokenFormat], to: Path | None) -> Callable[[Source], Shards]:
-    """Return what makes one shard in every format; without a folder it only finds out what would be written."""
+@contextmanager
+def shard_maker(
+    making: Making, formats: Sequence[TokenFormat], to: Path | None
+) -> Iterator[Callable[[Source], Shards]]:
+    """Yield what makes one shard in every format; without a folder it only finds out what would be written."""
     tokeniser = Tokeniser(making.tokenizer, making.form)
     made_by = making.sha256
 
@@ -117,7 +120,7 @@ def shard_maker(making: Making, formats: Sequence[TokenFormat], to: Path | None)
                     path.write_text(record, encoding="utf-8")
         return shards
 
-    return make
+    yield make
 
 
 def about(format_: TokenFormat, making: Making) -> dict[str, object]:

@@ -18,7 +18,6 @@ from reflectgen.export.record import EditedDocument, WovenDocument
 from reflectgen.export.verify import VerifyReport, verify_export
 from reflectgen.jobs.finish import ReflectedShard
 from reflectgen.jobs.folder import existing_job
-from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.reflection.form import FormOptions
 from reflectgen.store import Store, corpus, reflections
@@ -77,7 +76,7 @@ def write_arm(connection: Connection, job: Job, folder: Path, arm: Arm) -> Itera
     keys = {number: record.key for number, record in reflections.provenances(connection).items()}
     with open_rewrites(folder, arm.options.name) as rewrites:
         for shard in corpus.shards(connection, job.id):
-            documents = ReflectedShard(connection, job.id, folder, shard, keys, Progress())
+            documents = ReflectedShard(connection, job.id, folder, shard, keys)
             written = rewrites.of_shard(shard.number) if rewrites else {}
             yield from arm.write(ArmShard(shard.number, documents, written))
 

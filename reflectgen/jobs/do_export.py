@@ -9,15 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from reflectgen.export.any_format import AnyFormat, of_tokens, text_formats
-from reflectgen.export.arms.options import ArmName, ArmOptions
-from reflectgen.export.arms.registry import make_arm
+from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.manifest import MANIFEST_NAME
-from reflectgen.jobs.arms import measure_of
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.export_request import ExportOptions
-from reflectgen.jobs.finish import export_job
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
-from reflectgen.jobs.rewrite import open_rewrites
+from reflectgen.jobs.take_over import take_over
+from reflectgen.jobs.unfinished import EXPORT
 from reflectgen.store import Store, exports
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim
@@ -27,6 +26,8 @@ EXPORTS = "exports"
 
 def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -> tuple[str, str]:
     """Write an export into a folder of this claim's own; return the folder's name and the hash of its manifest.
+
+    What an earlier claim has written of it and is whole is not written again.
 
     Raises:
         OutputError: it cannot be written.
@@ -40,11 +41,12 @@ def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -
     options = ExportOptions.model_validate(wanted.options)
     formats = options.formats or [AnyFormat(one) for one in recipe.formats]
     form = options.form or recipe.form
-    measure = measure_of(options.tokenizer_path if options.arm.name is ArmName.RAW_MATCHED else None, form)
-    arm = make_arm(ArmOptions(**options.arm.model_dump(), measure=measure.name), form, measure)
+    arm, tokenizer = ArmOptions(**options.arm.model_dump()), options.tokenizer_path
     name = f"{EXPORTS}/{wanted.public_id}-{claim.token}"
-    with open_rewrites(folder, options.arm.name) as rewrites:
-        export_job(store, job, folder, folder / name, text_formats(formats), form, Progress(), arm, rewrites)
+    to, texts = folder / name, text_formats(formats)
+    take_over(to, EXPORT)
+    # One process: the worker's others have work of their own.
+    export_job(store, job, folder, to, texts, form, Progress(), arm, tokenizer, processes=1)
     _make(folder / name, formats, options)
     with (folder / name / MANIFEST_NAME).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from reflectgen.errors import OutputError, TrainingStopped
-from reflectgen.export.arms.options import ArmName, ArmOptions
-from reflectgen.export.arms.registry import make_arm
+from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.formats import Format
 from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.token_manifest import FOLDER as TOKENS
-from reflectgen.jobs.arms import measure_of
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.ledger import LeaseLost, Leases
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
-from reflectgen.jobs.rewrite import open_rewrites
 from reflectgen.jobs.take_over import take_over
 from reflectgen.jobs.trainings import FOLDER, WantedTraining
+from reflectgen.jobs.unfinished import TRAINING
 from reflectgen.store import tasks, trainings
 from reflectgen.store.jobs import Job
 from reflectgen.store.tasks import Claim
@@ -55,7 +53,7 @@ async def train(leases: Leases, job: Job, folder: Path, claim: Claim, stop: asyn
     name = f"{FOLDER}/{asked.public_id}-{claim.token}"
     here = folder / name
     try:
-        await asyncio.to_thread(take_over, here)
+        await asyncio.to_thread(take_over, here, TRAINING)
         if not (here / TOKENS / MANIFEST_NAME).exists():
             await asyncio.to_thread(_weave, leases, job, folder, here / WOVEN, wanted)
         told = Wanted(training=wanted.name, tokenizer=wanted.tokenizer, options=wanted.options)
@@ -75,11 +73,10 @@ def tidy(folder: Path) -> None:
 
 
 def _weave(leases: Leases, job: Job, folder: Path, to: Path, wanted: WantedTraining) -> None:
-    form = Recipe.model_validate(job.recipe).form
-    measure = measure_of(Path(wanted.tokenizer) if wanted.arm is ArmName.RAW_MATCHED else None, form)
-    arm = make_arm(ArmOptions(name=wanted.arm, measure=measure.name), form, measure)
-    with open_rewrites(folder, wanted.arm) as rewrites:
-        export_job(leases.fenced, job, folder, to, [Format.PARQUET], form, Progress(), arm, rewrites)
+    form, arm = Recipe.model_validate(job.recipe).form, ArmOptions(name=wanted.arm)
+    formats, tokenizer = [Format.PARQUET], Path(wanted.tokenizer)
+    # One process: the worker's others have work of their own.
+    export_job(leases.fenced, job, folder, to, formats, form, Progress(), arm, tokenizer, processes=1)
 
 
 async def _run(here: Path, told: Wanted, note: Callable[[dict[str, Any]], None], stop: asyncio.Event) -> None:

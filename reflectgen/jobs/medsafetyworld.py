@@ -42,7 +42,6 @@ from reflectgen.evals.medsafetyworld.training_data import write_dialogues
 from reflectgen.evals.medsafetyworld.world import World, make_world
 from reflectgen.export.arms.options import ArmName, ArmOptions
 from reflectgen.export.arms.random_tag import TAG
-from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME
@@ -51,7 +50,7 @@ from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.token_shards import TokenShards
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.woven_source import open_woven
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.folder import EXPORT, begin_or_resume, existing_job, job_folder
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe, named
@@ -144,7 +143,7 @@ def _export(job_folder: Path, arm: Arm, folder: Path, seed: int) -> Path:
     to = folder / "exports" / arm.corpus
     if not (to / MANIFEST_NAME).exists():
         with existing_job(job_folder) as (store, job):
-            treated = make_arm(ArmOptions(name=arm.woven, seed=seed), FORM)
+            treated = ArmOptions(name=arm.woven, seed=seed)
             export_job(store, job, job_folder, to, [Format.PARQUET], FORM, Progress(), treated)
     return to
 

@@ -34,7 +34,6 @@ from reflectgen.filters.prompt_leak import PromptLeak
 from reflectgen.filters.refusal import Refusal
 from reflectgen.jobs.finish import ReflectedShard
 from reflectgen.jobs.folder import STORE, existing_job, job_folder
-from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe, named
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.roles import Roles
@@ -128,7 +127,7 @@ def _write_unsafe(connection: Connection, job: Job, folder: Path, options: ArmOp
     num_passages = 0
     with path.open("w", encoding="utf-8") as out:
         for shard in corpus.shards(connection, job.id):
-            documents = ReflectedShard(connection, job.id, folder, shard, _keys(connection), Progress())
+            documents = ReflectedShard(connection, job.id, folder, shard, _keys(connection))
             for row, (document, chunks) in enumerate(documents):
                 for chunk in chunks:
                     text = document.text[chunk.start : chunk.end]
@@ -177,19 +176,22 @@ def open_rewrites(folder: Path, arm: ArmName) -> Iterator[Rewrites | None]:
 
         def of_shard(number: int) -> dict[tuple[int, int], Rewritten]:
             nonlocal following
+            while following is not None and following[0] < number:  # another process has those
+                following = next(by_shard, None)
             if following is None or following[0] != number:
                 return {}
             found = {place: rewritten for _, place, rewritten in following[1]}
             following = next(by_shard, None)
             return found
 
-        yield Rewrites(of_shard, in_use)
+        stamp = f"{job.recipe_sha256} {job.created_at} {reflections.num_answers(connection, job.id)}"
+        yield Rewrites(of_shard, in_use, stamp)
 
 
 def _accepted(connection: Connection, job: Job, folder: Path) -> Iterator[tuple[int, tuple[int, int], Rewritten]]:
     """Yield shard, place and text of all that was accepted; a chunk whose answers were not is absent."""
     for shard in corpus.shards(connection, job.id):
-        for document, given in ReflectedShard(connection, job.id, folder, shard, _keys(connection), Progress()):
+        for document, given in ReflectedShard(connection, job.id, folder, shard, _keys(connection)):
             if all(one.rationale for one in given):
                 number, row, chunk = map(int, document.id.split("/"))
                 text = "\n".join(one.rationale for one in given)

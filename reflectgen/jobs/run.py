@@ -19,7 +19,8 @@ from reflectgen.jobs.aside import aside
 from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.disagreements import write_disagreements
-from reflectgen.jobs.finish import export_job, write_rejects
+from reflectgen.jobs.export_job import export_job
+from reflectgen.jobs.finish import write_rejects
 from reflectgen.jobs.folder import EXPORT
 from reflectgen.jobs.look_across import look_across
 from reflectgen.jobs.progress import Progress

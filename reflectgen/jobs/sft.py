@@ -88,4 +88,6 @@ def verify_conversations(store: Store, job: Job, folder: Path) -> VerifyReport:
 def _documents(connection: Connection, job: Job, folder: Path, progress: Progress) -> Iterator[Reflected]:
     keys = {number: record.key for number, record in reflections.provenances(connection).items()}
     for shard in corpus.shards(connection, job.id):
-        yield from ReflectedShard(connection, job.id, folder, shard, keys, progress)
+        for one in ReflectedShard(connection, job.id, folder, shard, keys):
+            progress.num_exported_documents += 1
+            yield one

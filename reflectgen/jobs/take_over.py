@@ -1,4 +1,4 @@
-"""The folder of a training's newest claim, which begins with what older claims have left that is whole.
+"""The folder of the newest claim of an export or a training, which begins with what older claims have left.
 
     jobs/JOB/trainings/training_91b2...-3/    one for each claim, with its token in the name
 
@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from reflectgen.errors import OutputError
-from reflectgen.export.manifest import MANIFEST_NAME
-from reflectgen.export.token_manifest import FOLDER as TOKENS
 from reflectgen.shards import cannot_write
-from reflectgen.train.log import LOG_NAME
-from reflectgen.train.places import CHECKPOINTS, newest, step_of
 
 TRIES = 5  # while an older claim's worker, which lives on without its lease, removes what is to be taken over
 
 
-def take_over(folder: Path) -> None:
-    """Make the folder of a claim, and remove those of older claims.
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """How far work in a folder is, which can be compared, and what puts all that is whole of it into a new folder."""
 
-    It gets the newest checkpoint that any of them has, with the tokens that it was learnt from and the log so far.
+    how_far: Callable[[Path], tuple[int, ...]]
+    link: Callable[[Path, Path], None]
+
+
+def take_over(folder: Path, unfinished: Unfinished) -> None:
+    """Make the folder of a claim with what the one that is furthest of older claims has, and remove theirs.
 
     Raises:
         OutputError: it cannot be made.
@@ -36,10 +39,10 @@ def take_over(folder: Path) -> None:
         for _ in range(TRIES):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            best = max(_older(folder), key=_how_far, default=None)
+            best = max(_older(folder), key=lambda one: (unfinished.how_far(one), _token(one)), default=None)
             with suppress(FileNotFoundError):
                 if best is not None:
-                    _link(best, partial)
+                    unfinished.link(best, partial)
                 partial.rename(folder)
                 break
         else:
@@ -50,32 +53,13 @@ def take_over(folder: Path) -> None:
         shutil.rmtree(older, ignore_errors=True)
 
 
-def _older(folder: Path) -> Iterator[Path]:
-    """Yield the folders of claims before this one; of those after it none may be touched."""
-    name, _, token = folder.name.rpartition("-")
-    for other in folder.parent.glob(f"{name}-*"):
-        number = other.name.rpartition("-")[2]
-        if number.isdecimal() and int(number) < int(token):
-            yield other
+def link_file(path: Path, to: Path) -> None:
+    """Let a file that nobody changes any more be in a second folder too.
 
-
-def _how_far(folder: Path) -> tuple[int, bool, int]:
-    has_tokens = (folder / TOKENS / MANIFEST_NAME).exists()
-    return step_of(newest(folder / CHECKPOINTS)), has_tokens, int(folder.name.rpartition("-")[2])
-
-
-def _link(old: Path, new: Path) -> None:
-    checkpoint = newest(old / CHECKPOINTS)
-    for part in (TOKENS, *([f"{CHECKPOINTS}/{checkpoint.name}"] if checkpoint else [])):
-        if (old / part).exists():
-            for path in (old / part).rglob("*"):
-                if path.is_file() and not path.name.endswith(".partial"):
-                    _link_file(path, new / part / path.relative_to(old / part))
-    if checkpoint:
-        shutil.copyfile(old / LOG_NAME, new / LOG_NAME)  # the old one may still be written to
-
-
-def _link_file(path: Path, to: Path) -> None:
+    Raises:
+        FileNotFoundError: it has gone.
+        OSError: it can be neither linked nor copied.
+    """
     to.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, to)
@@ -83,3 +67,15 @@ def _link_file(path: Path, to: Path) -> None:
         raise
     except OSError:  # a file system without links
         shutil.copyfile(path, to)
+
+
+def _older(folder: Path) -> Iterator[Path]:
+    """Yield the folders of claims before this one; of those after it none may be touched."""
+    name, _, _ = folder.name.rpartition("-")
+    for other in folder.parent.glob(f"{name}-*"):
+        if other.name.rpartition("-")[2].isdecimal() and _token(other) < _token(folder):
+            yield other
+
+
+def _token(folder: Path) -> int:
+    return int(folder.name.rpartition("-")[2])

@@ -110,9 +110,10 @@ def load(connection: Connection, rows: Sequence[ReflectionRow]) -> int:
     return connection.exec_driver_sql(moved).rowcount
 
 
-def num_answers(connection: Connection, job_id: int) -> int:
-    """Return how many answers a job has, of all revisions."""
-    return connection.execute(select(func.count()).where(reflection.c.job_id == job_id)).scalar_one()
+def num_answers(connection: Connection, job_id: int, shard: int | None = None) -> int:
+    """Return how many answers a job has, of all revisions; or one shard of it."""
+    query = select(func.count()).where(reflection.c.job_id == job_id)
+    return connection.execute(query if shard is None else query.where(reflection.c.shard == shard)).scalar_one()
 
 
 @cache

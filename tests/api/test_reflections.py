@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reflectgen.export.verify import verify_export
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe
 from reflectgen.store import jobs, pages

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hypothesis import strategies as st
 
+from reflectgen.export.arms.arm import Reflected
+from reflectgen.export.arms.registry import Arm, make_arm
 from reflectgen.export.formats import Format
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.record import ChunkReflection
 from reflectgen.export.run import ExportFacts, export_shards
+from reflectgen.export.writing import ShardKey, ShardRecord, Writing
 from reflectgen.records import Category, Document, Provenance, Road, Verdict
 from reflectgen.reflection.form import FormOptions
 
@@ -117,6 +121,23 @@ def export(
 ) -> Manifest:
     """Export a corpus in two shards."""
     documents = corpus() if documents is None else documents
+    writing = Writing(directory, 2, tuple(formats), form or FormOptions())
+    return export_here(writing, in_half(documents), facts(len(documents)))
+
+
+def in_half(documents: Sequence[Reflected]) -> list[Sequence[Reflected]]:
     half = len(documents) // 2
-    shards = [(0, documents[:half]), (1, documents[half:])]
-    return export_shards(shards, 2, directory, list(formats), form or FormOptions(), facts(len(documents)))
+    return [documents[:half], documents[half:]]
+
+
+def export_here(
+    writing: Writing, shards: Sequence[Iterable[Reflected]], facts: ExportFacts, arm: Arm | None = None
+) -> Manifest:
+    """Export shards that are in memory; each is named by its number."""
+    arm = arm or make_arm(writing.arm, writing.form)
+
+    def write(key: ShardKey) -> ShardRecord:
+        return writing.write(key, shards[key.number], arm)
+
+    keys = [ShardKey(number, str(number)) for number in range(len(shards))]
+    return export_shards(writing, keys, lambda: nullcontext(write), facts)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
 from reflectgen.errors import VerificationError
 
 
-def begin_waiting(folder: Path, num_at_once: int) -> Callable[[int], tuple[int, int]]:
+def begin_waiting(folder: Path, num_at_once: int) -> AbstractContextManager[Callable[[int], tuple[int, int]]]:
     """Return a job that comes back, with its number and its process, only once so many have been begun."""
-    return partial(_waits, folder, num_at_once)
+    return nullcontext(partial(_waits, folder, num_at_once))
 
 
-def begin_dying() -> Callable[[int], int]:
-    return _dies
+def begin_dying() -> AbstractContextManager[Callable[[int], int]]:
+    return nullcontext(_dies)
 
 
-def begin_refusing() -> Callable[[int], int]:
-    return _refuses
+def begin_refusing() -> AbstractContextManager[Callable[[int], int]]:
+    return nullcontext(_refuses)
 
 
 def _waits(folder: Path, num_at_once: int, number: int) -> tuple[int, int]:

@@ -15,16 +15,15 @@ from hypothesis import given
 
 from reflectgen.errors import RecipeError
 from reflectgen.export.arms.options import ArmName, ArmOptions
-from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.dolma import FOLDERS, export_dolma, rows
 from reflectgen.export.formats import Format
 from reflectgen.export.record import ChunkReflection
-from reflectgen.export.run import export_shards
 from reflectgen.export.weave import weave
 from reflectgen.export.woven_source import open_woven
+from reflectgen.export.writing import Writing
 from reflectgen.records import Document, Verdict
 from reflectgen.reflection.form import FormOptions
-from tests.export.making import FORMS, chunk, corpus, export, facts, reflected
+from tests.export.making import FORMS, chunk, corpus, export, export_here, facts, reflected
 
 
 def woven_again(text: str, attributes: dict[str, list[Any]]) -> str:
@@ -171,8 +170,8 @@ def test_dolma_itself_filters_and_replaces_by_the_scores(tmp_path: Path) -> None
 
 def test_an_arm_that_changes_documents_has_no_such_layout(tmp_path: Path) -> None:
     form = FormOptions()
-    arm = make_arm(ArmOptions(name=ArmName.FILTER), form)
     documents = corpus()
-    export_shards([(0, documents)], 1, tmp_path, [Format.PARQUET], form, facts(len(documents)), arm)
+    writing = Writing(tmp_path, 1, (Format.PARQUET,), form, ArmOptions(name=ArmName.FILTER))
+    export_here(writing, [documents], facts(len(documents)))
     with pytest.raises(RecipeError, match="leave --format dolma out"):
         export_dolma(open_woven(tmp_path), tmp_path)

@@ -16,13 +16,13 @@ from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.record import ChunkReflection
-from reflectgen.export.run import export_shards
 from reflectgen.export.token_export import Making, export_tokens
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.woven_source import open_woven
+from reflectgen.export.writing import Writing
 from reflectgen.records import Document
 from reflectgen.reflection.form import FormOptions
-from tests.export.making import chunk, facts
+from tests.export.making import chunk, export_here, facts
 from tests.export.tokenizers_of_tests import write_tokenizer
 
 ENOUGH = 250  # documents that fill the batches of every step
@@ -37,7 +37,7 @@ def documents(num: int) -> Iterator[tuple[Document, list[ChunkReflection]]]:
 
 
 def weave(folder: Path, num: int) -> None:
-    export_shards([(0, documents(num))], 1, folder, [Format.JSONL], FORM, facts(num))
+    export_here(Writing(folder, 1, (Format.JSONL,), FORM), [documents(num)], facts(num))
 
 
 def tokenise(folder: Path, num: int) -> None:

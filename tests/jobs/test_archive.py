@@ -3,7 +3,7 @@ import pytest
 from reflectgen.errors import RecipeError, VerificationError
 from reflectgen.jobs import folder
 from reflectgen.jobs.archive import archive_job, restore_job
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.person import Said, review_by_person
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe

@@ -11,16 +11,15 @@ import pytest
 from reflectgen.corpus.sources import find_sources
 from reflectgen.errors import RecipeError, TeacherUnauthorized
 from reflectgen.export.arms.options import ArmName, ArmOptions
-from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.formats import Format
 from reflectgen.export.read import read_documents
 from reflectgen.export.record import EditedDocument
 from reflectgen.jobs.arms import verify_arm
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.folder import begin_or_resume, existing_job, job_folder
 from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe_file import RecipeFile
-from reflectgen.jobs.rewrite import open_rewrites, place_of, rewriting_recipe, write_passages
+from reflectgen.jobs.rewrite import place_of, rewriting_recipe, write_passages
 from reflectgen.jobs.roles import Roles
 from reflectgen.jobs.run import Run, run_job
 from reflectgen.llm.scripted import Line, ScriptedModel
@@ -68,11 +67,11 @@ def rewrite(
     return model
 
 
-def exported(folder: Path, to: Path) -> list[EditedDocument]:
+def exported(folder: Path, to: Path, processes: int = 1) -> list[EditedDocument]:
     form = FormOptions(style="template")
-    with existing_job(folder) as (store, job), open_rewrites(folder, ArmName.REWRITE) as rewrites:
-        arm = make_arm(ArmOptions(name=ArmName.REWRITE), form)
-        manifest = export_job(store, job, folder, to, [Format.JSONL], form, Progress(), arm, rewrites)
+    with existing_job(folder) as (store, job):
+        arm = ArmOptions(name=ArmName.REWRITE)
+        manifest = export_job(store, job, folder, to, [Format.JSONL], form, Progress(), arm, processes=processes)
     documents = [one for file in manifest.files for one in read_documents(to / file.path, file.format)]
     assert all(isinstance(one, EditedDocument) for one in documents)
     return documents  # type: ignore[return-value]
@@ -95,6 +94,17 @@ def test_what_was_written_stands_in_place_of_unsafe_chunks_and_is_proved(folder:
     (record,) = manifest["provenances"][documents[0].edits[0].provenance]
     assert (record["role"], record["prompt"]) == ("rewriter", "rewrite/rewrite")
     assert verify_arm(tmp_path / "arm", folder).problems == []
+
+
+def test_several_processes_put_in_what_was_written_for_each_shard(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("reflectgen.corpus.ingest.LOOK_UP_ROWS", 1)
+    monkeypatch.setattr("reflectgen.corpus.ingest.SHARD_ROWS", 2)
+    texts, out = [text.replace("thing", f"thing {n}") for n in range(5) for text in TEXTS], tmp_path / "many"
+    run_here(write_corpus(tmp_path / "many.jsonl", texts), out, FixedGuard({"AWFUL": UNSAFE}), None)
+    rewrite(out, [answer(f"Text {n}: {GOOD}") for n in range(10)])
+    one = exported(out, tmp_path / "one")
+    assert sum("Text 9" in document.text for document in one) == 1
+    assert exported(out, tmp_path / "three", processes=3) == one
 
 
 def test_what_is_not_accepted_is_asked_for_again_and_then_the_template_stands_in(folder: Path, tmp_path: Path) -> None:

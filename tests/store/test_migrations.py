@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from reflectgen.export.formats import Format
-from reflectgen.jobs.finish import export_job
+from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.progress import Progress
 from reflectgen.reflection.form import FormOptions
 from reflectgen.store import Store, jobs

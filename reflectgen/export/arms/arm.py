@@ -24,10 +24,14 @@ class Rewritten:
 
 @dataclass(frozen=True, slots=True)
 class Rewrites:
-    """All that a model wrote for an arm: a shard's, by row and chunk, the shards asked for in order; and who wrote."""
+    """All that a model wrote for an arm: a shard's, by row and chunk, the shards asked for in order; and who wrote.
+
+    `stamp` is another one where anything else was written.
+    """
 
     of_shard: Callable[[int], Mapping[tuple[int, int], Rewritten]]
     provenances: Sequence[Provenance]
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from reflectgen.export.formats import Format
 from reflectgen.export.kinds import kinds_of
 from reflectgen.export.manifest import Manifest
 from reflectgen.export.record import ChunkReflection, EditedDocument, WovenDocument
-from reflectgen.export.run import export_shards
 from reflectgen.export.verify import verify_export
+from reflectgen.export.writing import Writing
 from reflectgen.records import Document, Verdict
 from reflectgen.reflection.form import FormOptions
-from tests.export.making import BUILTIN, FORMS, chunk, corpus, facts, reflected
+from tests.export.making import BUILTIN, FORMS, chunk, corpus, export_here, facts, in_half, reflected
 
 Corpus = list[tuple[Document, list[ChunkReflection]]]
 
@@ -136,16 +136,14 @@ def test_every_arm_verifies_adds_up_and_is_what_the_job_gives(
 
 
 def export_arm(folder: Path, arm: Arm, documents: Corpus, form: FormOptions) -> Manifest:
-    formats = [Format.PARQUET, Format.JSONL, *([Format.STANDOFF] if arm.rows is Rows.WOVEN else [])]
+    formats = (Format.PARQUET, Format.JSONL, *([Format.STANDOFF] if arm.rows is Rows.WOVEN else []))
     known = [BUILTIN, *map(template_provenance, KINDS.values())]
-    half = len(documents) // 2
-    shards = [(0, documents[:half]), (1, documents[half:])]
-    return export_shards(shards, 2, folder, formats, form, facts(len(documents), provenances=known), arm)
+    writing = Writing(folder, 2, formats, form, arm.options)
+    return export_here(writing, in_half(documents), facts(len(documents), provenances=known), arm)
 
 
 def remade(documents: Corpus, arm: Arm) -> list[WovenDocument]:
-    half = len(documents) // 2
-    shards = [ArmShard(0, documents[:half]), ArmShard(1, documents[half:])]
+    shards = [ArmShard(number, part) for number, part in enumerate(in_half(documents))]
     return [one.woven for shard in shards for one in arm.write(shard) if one.woven]
 
 
