@@ -3,7 +3,8 @@
     python -m benchmarks.main_job [--data ../shared/data]
 
 The command line runs as a process of its own, so that its start counts too; the operating system tells what it cost.
-The corpus is run once (the median of three runs), and ten times over with new ids. `python_loop_ns` is what one turn
+The corpus is run once (the median of three runs), and ten times over with new ids; that job is then exported again, by
+one process and by two, to the same bytes. `python_loop_ns` is what one turn
 of an empty loop took at the time: on a shared machine it tells how fast the machine was while it was measured.
 """
 
@@ -39,6 +40,9 @@ def measure(corpus: Path, folder: Path) -> None:
     once, once_counts = sorted(runs, key=lambda measured: measured[0].cpu_seconds)[NUM_RUNS // 2]
     tenfold = copies(corpus, folder / "tenfold.jsonl")
     ten, ten_counts = run(tenfold, folder / "ten")
+    exports = {number: export(folder / "ten", folder / f"export{number}", number) for number in (1, 2)}
+    if data_files(folder / "export1") != data_files(folder / "export2"):
+        sys.exit("two processes wrote other bytes than one")
     rate = ten_counts["num_chunks"] / ten.cpu_seconds
     growth = ten.peak_mb / once.peak_mb
     loop_ns.append(python_loop_ns())
@@ -57,6 +61,14 @@ def measure(corpus: Path, folder: Path) -> None:
             f"{name}_mb_per_second": counts["num_bytes"] / 1e6 / cost.wall_seconds,
             f"{name}_peak_mb": cost.peak_mb,
         }
+    for number, cost in exports.items():
+        figures |= {
+            f"export_{number}_wall_seconds": cost.wall_seconds,
+            f"export_{number}_cpu_seconds": cost.cpu_seconds,
+            f"export_{number}_mb_per_second": ten_counts["num_bytes"] / 1e6 / cost.wall_seconds,
+            f"export_{number}_peak_mb": cost.peak_mb,
+        }
+    figures["export_by_two_processes_as_multiple_of_one"] = exports[1].wall_seconds / exports[2].wall_seconds
     bars = [
         Bar("chunks a second of CPU, ten times the corpus, end to end", rate, ">=", 1500),
         Bar(
@@ -77,6 +89,18 @@ def run(corpus: Path, out: Path) -> tuple[Cost, dict[str, int]]:
     if not counts["balanced"]:
         sys.exit("the ledger does not balance")
     return cost, counts
+
+
+def export(job: Path, to: Path, processes: int) -> Cost:
+    """Weave a finished job again, by so many processes."""
+    cost, _ = run_measured([*REFLECTGEN, "export", str(job), "--to", str(to), "--processes", str(processes)])
+    return cost
+
+
+def data_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every data file, from the manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return {file["path"]: file["sha256"] for file in manifest["files"]}
 
 
 def copies(corpus: Path, path: Path) -> Path:
