@@ -43,17 +43,20 @@ class Budget:
     def limited(self) -> bool:
         return self._limits.any
 
-    async def admit(self) -> bool:
-        """Wait for room; return False once a limit is reached, from then on always."""
+    async def admit(self, *, replaces: bool = False) -> bool:
+        """Wait for room; return False once a limit is reached, from then on always.
+
+        With `replaces` the answer is for the place of an accepted one, and no more of these will stand than before.
+        """
         if not self._limits.any:
             return True
         async with self._moved:
             while not self.reason:
-                if self._has_room():
+                if self._has_room(replaces):
                     self._num_under_way += 1
                     return True
                 if not self._num_under_way:
-                    self.reason = self._limit_reached()
+                    self.reason = self._limit_reached(replaces)
                     break
                 await self._moved.wait()
             self._moved.notify_all()
@@ -68,9 +71,9 @@ class Budget:
             self._num_ended += 1
             self._moved.notify_all()
 
-    def _has_room(self) -> bool:
+    def _has_room(self, replaces: bool) -> bool:
         wanted = self._limits.stop_after_accepted
-        if wanted is not None and self._progress.num_accepted + self._num_under_way >= wanted:
+        if wanted is not None and not replaces and self._progress.num_accepted + self._num_under_way >= wanted:
             return False
         now, before = self._spent(), self._at_start
         return self._fits(now.tokens, before.tokens, self._limits.max_tokens_total) and self._fits(
@@ -86,10 +89,11 @@ class Budget:
         each = (now - before) / self._num_ended
         return now + (self._num_under_way + 1) * each <= limit
 
-    def _limit_reached(self) -> str:
+    def _limit_reached(self, replaces: bool) -> str:
         limits, spent = self._limits, self._spent()
-        if limits.stop_after_accepted is not None and self._progress.num_accepted >= limits.stop_after_accepted:
-            return f"--stop-after-accepted {limits.stop_after_accepted} is reached"
+        wanted = limits.stop_after_accepted
+        if wanted is not None and not replaces and self._progress.num_accepted >= wanted:
+            return f"--stop-after-accepted {wanted} is reached"
         if not self._fits(spent.tokens, self._at_start.tokens, limits.max_tokens_total):
             return f"--max-tokens-total {limits.max_tokens_total} is reached ({spent.tokens} used)"
         return f"--max-cost {limits.max_cost:g} is reached ({spent.cost or 0.0:.4g} spent)"

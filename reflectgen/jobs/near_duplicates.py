@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from reflectgen.filters.near_duplicate import NearDuplicates
-from reflectgen.jobs.review import Texts
-from reflectgen.jobs.settle import Desk, Work, after_rejection, ask, fallback_row
+from reflectgen.jobs.budget import Budget
+from reflectgen.jobs.review import Texts, ask_within
+from reflectgen.jobs.settle import Desk, Work, after_rejection, fallback_row
 from reflectgen.shards import whole_file
 from reflectgen.store import Store, corpus, reflections
 from reflectgen.store.reflections import ReflectionRow
@@ -29,7 +31,7 @@ WITHDRAW_AT_ONCE = 1000
 
 
 async def review_near_duplicates(
-    store: Store, folder: Path, desk: Desk, near: NearDuplicates, slots: int, stop: asyncio.Event
+    store: Store, folder: Path, desk: Desk, near: NearDuplicates, slots: int, budget: Budget, stop: asyncio.Event
 ) -> None:
     """Withdraw and replace near-duplicates, `slots` calls at a time, and write how many there are along the corpus.
 
@@ -45,12 +47,12 @@ async def review_near_duplicates(
         for row in reflections.withdrawn(connection, desk.job_id, near.name, replaced=True):
             if row.newer:
                 near.decide(row.newer, row.chunk_key)
-        waiting = reflections.withdrawn(connection, desk.job_id, near.name, replaced=False)
-        while (window := list(islice(waiting, slots))) and not stop.is_set():
-            works = [_work(texts, row) for row in window]
-            answers = await asyncio.gather(*(ask(desk, work) for work in works))
-            with store.write() as writing:
-                reflections.add(writing, list(_rows(desk, near, works, answers)))
+        with closing(reflections.withdrawn(connection, desk.job_id, near.name, replaced=False)) as waiting:
+            while not (stop.is_set() or budget.reason) and (window := list(islice(waiting, slots))):
+                works = [_work(texts, row) for row in window]
+                answers = await ask_within(budget, desk, works)
+                with store.write() as writing:
+                    reflections.add(writing, list(_rows(desk, near, works, answers)))
 
 
 def _withdraw_surplus(store: Store, job_id: int, near: NearDuplicates) -> None:
@@ -78,8 +80,8 @@ def _work(texts: Texts, row: Any) -> Work:
 def _rows(
     desk: Desk, near: NearDuplicates, works: Sequence[Work], answers: Sequence[ReflectionRow]
 ) -> Iterator[ReflectionRow]:
-    """Yield each new answer, and the template where it is not accepted either."""
-    for work, answer in zip(works, answers, strict=True):
+    """Yield each new answer, and the template where it is not accepted either; the last works may have none."""
+    for work, answer in zip(works, answers, strict=False):
         if not answer["reason"] and answer["rationale"]:
             again = near.decide(answer["rationale"], answer["chunk_key"])
             if not again.accepted:

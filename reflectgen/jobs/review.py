@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from reflectgen.filters.boilerplate import RepeatedBoilerplate
+from reflectgen.jobs.budget import Budget
 from reflectgen.jobs.settle import Desk, Work, after_rejection, ask, fallback_row
 from reflectgen.records import Category, Decision, Label, Reflection, Road, Verdict
 from reflectgen.shards import chunks_of, read_chunk_ends, read_document
@@ -23,7 +25,13 @@ from reflectgen.store.reflections import NOTHING_ASKED, ReflectionRow
 
 
 async def review(
-    store: Store, folder: Path, desk: Desk, boilerplate: RepeatedBoilerplate, slots: int, stop: asyncio.Event
+    store: Store,
+    folder: Path,
+    desk: Desk,
+    boilerplate: RepeatedBoilerplate,
+    slots: int,
+    budget: Budget,
+    stop: asyncio.Event,
 ) -> None:
     """Withdraw and replace repeated reflections, `slots` calls at a time; stopped and called again it goes on.
 
@@ -33,16 +41,32 @@ async def review(
     """
     with store.read() as connection:
         texts = Texts(folder, corpus.shards(connection, desk.job_id))
-        surplus = _surplus(reflections.repeated(connection, desk.job_id, boilerplate.max_repeats), boilerplate)
-        while (window := list(islice(surplus, slots))) and not stop.is_set():
-            works = [texts.work(row) for row, _ in window]
-            answers = await asyncio.gather(*(ask(desk, work) for work in works))
-            with store.write() as writing:
-                rows = list(_rows(writing, desk, boilerplate, window, works, answers))
-                reflections.add(writing, rows)
+        repeated = reflections.repeated(connection, desk.job_id, boilerplate.max_repeats)
+        with closing(_surplus(repeated, boilerplate)) as surplus:
+            while not (stop.is_set() or budget.reason) and (window := list(islice(surplus, slots))):
+                works = [texts.work(row) for row, _ in window]
+                answers = await ask_within(budget, desk, works)
+                with store.write() as writing:
+                    rows = list(_rows(writing, desk, boilerplate, window, works, answers))
+                    reflections.add(writing, rows)
 
 
-def _surplus(repeated: Iterable[Any], boilerplate: RepeatedBoilerplate) -> Iterator[tuple[Any, Decision]]:
+async def ask_within(budget: Budget, desk: Desk, works: Sequence[Work]) -> list[ReflectionRow]:
+    """Return the answers to `works` in their order; where a limit is reached, those of the first ones only."""
+
+    async def ask_if_admitted(work: Work) -> ReflectionRow | None:
+        if not await budget.admit(replaces=True):
+            return None
+        try:
+            return await ask(desk, work)
+        finally:
+            await budget.leave()
+
+    answers = await asyncio.gather(*map(ask_if_admitted, works))
+    return [answer for answer in answers if answer is not None]
+
+
+def _surplus(repeated: Iterable[Any], boilerplate: RepeatedBoilerplate) -> Generator[tuple[Any, Decision], None, None]:
     """Yield those that come, in corpus order, after their rationale has stood at as many texts as it may."""
     texts: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for row in repeated:
@@ -81,9 +105,10 @@ def _rows(
     works: Sequence[Work],
     answers: Sequence[ReflectionRow],
 ) -> Iterator[ReflectionRow]:
-    """Yield for each surplus reflection its withdrawal, the new answer, and the template where that fails too."""
+    """Yield for each surplus reflection that has an answer its withdrawal, the answer, and the template where that
+    fails too."""
     added: defaultdict[bytes, set[bytes]] = defaultdict(set)
-    for (old, decision), work, answer in zip(window, works, answers, strict=True):
+    for (old, decision), work, answer in zip(window, works, answers, strict=False):
         yield _withdrawal(old, decision, desk.clock())
         if not answer["reason"]:
             key = answer["rationale_key"]

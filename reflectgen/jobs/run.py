@@ -106,12 +106,11 @@ async def _reflect(run: Run, job: jobs.Job, sources: Sequence[Source], accounts:
         )
         async with aclosing(_shards(run, job, sources, stop)) as shards:
             await reflecting.run(shards)
+    if not stop.is_set():
+        run.progress.stage = "reviewing"
+        await look_across(run.store, run.folder, desk, run.recipe, run.slots, budget, stop)
     run.stopped_because = budget.reason
-    if stop.is_set():
-        return False
-    run.progress.stage = "reviewing"
-    await look_across(run.store, run.folder, desk, run.recipe, run.slots, stop)
-    return not stop.is_set()
+    return not (stop.is_set() or budget.reason)
 
 
 async def _shards(

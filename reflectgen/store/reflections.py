@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from operator import itemgetter
@@ -304,7 +304,7 @@ def withdraw(connection: Connection, job_id: int, places: Sequence[tuple[int, in
         add(connection, [{**old._mapping, **taken_back, **NOTHING_ASKED}])
 
 
-def withdrawn(connection: Connection, job_id: int, reason: str, *, replaced: bool) -> Iterator[Any]:
+def withdrawn(connection: Connection, job_id: int, reason: str, *, replaced: bool) -> Generator[Any, None, None]:
     """Yield, in corpus order, the rows that took reflections back for `reason`, with or without a newer one.
 
     Of the replaced ones, `newer` is what stands there now.

@@ -8,8 +8,10 @@ import pytest
 from reflectgen.cli import main
 from reflectgen.cli.display import _Meter
 from reflectgen.jobs.progress import Progress, Spent
+from reflectgen.jobs.recipe_file import PolicySection
 from tests.cli.background_server import background, good_answer, is_question, passage
 from tests.cli.test_run import export_bytes
+from tests.llm.fault_server import completion, http
 
 NUM_CHUNKS = 60
 TOKENS = 10  # of every answer, prompt and completion together
@@ -74,6 +76,39 @@ def test_a_run_stops_at_its_limit_and_goes_on_to_the_same_end(limit, num_asked, 
     assert main(["verify", str(out)]) == 0
     with background(well) as server:
         assert run(corpus, tmp_path / "at-once", server.url) == 0
+    assert export_bytes(out) == export_bytes(tmp_path / "at-once")
+
+
+def monotonous(asked):
+    """Answer of every chunk the same but for its name."""
+    if not is_question(asked):
+        return good_answer(asked)
+    name = next(word for word in passage(asked).split() if word.startswith("s") and word[1:].isdigit())
+    said = f"an even-handed account of boats and gulls at a harbour, with its name given as {name}."
+    return http(200, completion(json.dumps({"evidence": "", "verdict": "safe", "category": "none", "rationale": said})))
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (["--max-tokens-total", str(TOKENS * 75)], f"--max-tokens-total 750 is reached ({TOKENS * 75} used)"),
+        (["--max-cost", str(TOKENS * 75)], "--max-cost 750 is reached (750 spent)"),
+    ],
+    ids=["tokens", "cost"],
+)
+def test_a_limit_holds_in_the_pass_across_the_job_too(limit, said, corpus, tmp_path, capsys):
+    async def respond(asked):
+        return monotonous(asked)
+
+    out, num_surplus = tmp_path / "out", NUM_CHUNKS - PolicySection().max_repeats
+    with background(respond) as server:
+        assert run(corpus, out, server.url, *limit) == 9
+        assert sum(map(is_question, server.asked)) == 75
+        assert capsys.readouterr().err.startswith(f"stopped: {said}; ")
+        assert not (out / "export").exists()
+        assert run(corpus, out, server.url) == 0
+        assert sum(map(is_question, server.asked)) == NUM_CHUNKS + num_surplus
+        assert run(corpus, tmp_path / "at-once", server.url, "--stop-after-accepted", str(NUM_CHUNKS + 1)) == 0
     assert export_bytes(out) == export_bytes(tmp_path / "at-once")
 
 
