@@ -15,6 +15,8 @@ SAMPLE_SIZE = 200
 def write_disagreements(store: Store, job_id: int, folder: Path) -> int:
     """Write up to 200 chunks on whose verdict guard and teacher differ, as JSON lines; return how many.
 
+    `reason` says why the teacher's answer was rejected, and is empty where it was not.
+
     Raises:
         OutputError: the folder cannot be written.
     """
@@ -26,15 +28,15 @@ def write_disagreements(store: Store, job_id: int, folder: Path) -> int:
         path.unlink(missing_ok=True)
         return 0
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as out:
-        for row in rows:
+        for row, standing in rows:
             document = read_document(files[row.shard], row.document)
             said = {
                 "id": document.id,
                 "chunk": row.chunk,
                 "text": document.text[row.start : row.end],
                 "guard": {"verdict": row.guard_verdict, "category": row.guard_category, "score": row.guard_score},
-                "teacher": {"verdict": row.teacher_verdict, "category": row.teacher_category},
-                "stands": {"verdict": row.verdict, "category": row.category, "road": row.road},
+                "teacher": {"verdict": row.teacher_verdict, "category": row.teacher_category, "reason": row.reason},
+                "stands": {"verdict": standing.verdict, "category": standing.category, "road": standing.road},
                 "rationale": row.rationale,
                 "reply": row.reply,
             }

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select, tuple_
 
-from reflectgen.records import Category, Verdict
-from reflectgen.store.reflections import is_current
+from reflectgen.records import Category, Road, Verdict
+from reflectgen.store.reflections import REGENERATED, is_current, is_current_one_by_one
 from reflectgen.store.tables import reflection
 
 
@@ -60,12 +60,27 @@ def answers_of(connection: Connection, job_id: int, shard: int, document: int) -
     return list(connection.execute(query))
 
 
-def sample_of_differences(connection: Connection, job_id: int, size: int) -> list[Any]:
-    """Return up to `size` current reflections on which guard and teacher differ, in corpus order.
+def sample_of_differences(connection: Connection, job_id: int, size: int) -> list[tuple[Any, Any]]:
+    """Return up to `size` answers whose verdict is not the guard's, each with the reflection that stands, in order.
 
-    They are those whose texts have the smallest hashes, which is as good as drawing lots and needs none.
+    An answer counts though it was rejected, for its verdict or its words, unless the teacher gave a newer verdict. They
+    are those whose texts have the smallest hashes, which is as good as drawing lots and needs none.
     """
-    differs = (reflection.c.teacher_verdict != reflection.c.guard_verdict, is_current())
-    query = select(reflection).where(reflection.c.job_id == job_id, *differs)
-    drawn = connection.execute(query.order_by(reflection.c.chunk_key).limit(size))
-    return sorted(drawn, key=lambda row: (row.shard, row.document, row.chunk))
+    later = reflection.alias("later")
+    same_chunk = (later.c[name] == reflection.c[name] for name in ("shard", "document", "chunk"))
+    other_verdict = and_(later.c.teacher_verdict.is_not(None), later.c.road != Road.WITHDRAWN.value)
+    newer = (later.c.revision > reflection.c.revision, or_(other_verdict, later.c.reason == REGENERATED))
+    # The offset is for PostgreSQL, as in `is_current_one_by_one`.
+    overtaken = select(later.c.revision).where(later.c.job_id == job_id, *same_chunk, *newer).offset(0)
+    differs = (reflection.c.teacher_verdict != reflection.c.guard_verdict, reflection.c.road != Road.WITHDRAWN.value)
+    query = select(reflection).where(reflection.c.job_id == job_id, *differs, ~overtaken.exists())
+    drawn = connection.execute(query.order_by(reflection.c.chunk_key).limit(size)).all()
+    place = tuple_(reflection.c.shard, reflection.c.document, reflection.c.chunk)
+    of_job = (reflection.c.job_id == job_id, place.in_([_place_of(row) for row in drawn]))
+    standing = connection.execute(select(reflection).where(*of_job, is_current_one_by_one(job_id)))
+    stands = {_place_of(row): row for row in standing}
+    return [(row, stands[_place_of(row)]) for row in sorted(drawn, key=_place_of)]
+
+
+def _place_of(row: Any) -> tuple[int, int, int]:
+    return row.shard, row.document, row.chunk

@@ -72,6 +72,42 @@ def test_the_more_severe_verdict_stands_and_the_difference_is_kept_for_people(co
     assert "s4" in row["reply"]
 
 
+def sample_of(out):
+    written = out / "disagreements.jsonl"
+    return [json.loads(line) for line in written.read_text().splitlines()] if written.exists() else []
+
+
+@pytest.mark.usefixtures("on_both_databases")
+def test_a_difference_is_kept_for_people_though_the_answer_was_rejected(corpus, tmp_path):
+    wordy = good_reply("it mocks " + "and mocks " * 40, verdict="unsafe", category="hate", evidence="lies by")
+    teacher, _ = scripted_teacher(lambda r: wordy if "s7" in r.messages[-1]["content"] else rationale_for(r))
+    counts = run_here(corpus, tmp_path / "out", FixedGuard({"s4": UNSAFE}), teacher)
+    assert counts.roads == {"teacher": 8, "fallback": 2}
+    rows = {row["text"][6:8]: row for row in sample_of(tmp_path / "out")}
+    told = {
+        name: (row["guard"]["verdict"], row["teacher"], row["stands"]["verdict"], row["stands"]["road"])
+        for name, row in rows.items()
+    }
+    assert told == {
+        "s4": ("unsafe", {"verdict": "safe", "category": "none", "reason": "disagreement"}, "unsafe", "fallback"),
+        "s7": ("safe", {"verdict": "unsafe", "category": "hate", "reason": "length"}, "unsafe", "fallback"),
+    }
+
+
+def test_a_teacher_that_comes_round_differs_no_more(corpus, tmp_path):
+    wordy = good_reply("it mocks " + "and mocks " * 40, verdict="unsafe", category="hate", evidence="lies by")
+    seeds = []
+
+    def script(request):
+        seeds.append(request.seed)
+        return wordy if request.seed == seeds[0] else rationale_for(request)
+
+    teacher, _ = scripted_teacher(script)
+    counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher, slots=1)
+    assert counts.roads == {"asked_again": 10}
+    assert sample_of(tmp_path / "out") == []
+
+
 def test_the_teachers_verdict_stands_where_the_recipe_trusts_it(corpus, tmp_path):
     teacher, _ = scripted_teacher(rationale_for)
     guard = FixedGuard({"s4": Label(Verdict.CONTROVERSIAL, Category.PRIVACY, 0.6)})

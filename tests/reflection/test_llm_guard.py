@@ -1,10 +1,11 @@
 import asyncio
 import json
+import math
 
 import pytest
 
 from reflectgen.errors import RequestRejected, TeacherUnauthorized, TeacherUnavailable
-from reflectgen.llm.completion import Completion
+from reflectgen.llm.completion import Completion, TokenChances
 from reflectgen.llm.scripted import ScriptedModel
 from reflectgen.records import Category, Chunk, Label, Provenance, Verdict
 from reflectgen.reflection.llm_guard import LABEL_TRIES, LLMGuard, LLMGuardOptions
@@ -43,6 +44,17 @@ def test_labels_come_in_the_order_of_their_chunks():
     assert (labels[1].verdict, labels[1].category, labels[1].score) == (Verdict.UNSAFE, Category.HATE, 0.95)
     assert labels[1].native == "unsafe, hate"
     assert labels[1].prompt_tokens and labels[1].completion_tokens
+
+
+def test_the_chances_of_tokens_are_asked_for_and_make_the_score():
+    chances = (TokenChances("safe", (("safe", math.log(0.6)), ("unsafe", math.log(0.2)))),)
+    model = ScriptedModel(
+        [Completion("Safety: Safe\nCategories: None", chances=(TokenChances("Safety: ", ()), *chances))]
+    )
+    asked = guard(model, format="qwen3guard")
+    (given,) = asyncio.run(asked.label(CHUNKS[:1]))
+    assert (given.verdict, given.score) == (Verdict.SAFE, pytest.approx(0.25))
+    assert [one.top_logprobs for one in model.requests] == [5]
 
 
 @pytest.mark.parametrize(
