@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reflectgen.errors import TeacherUnavailable
 from reflectgen.jobs.budget import Limits
 from reflectgen.jobs.folder import job_folder
 from reflectgen.records import Category, Label, Verdict
@@ -122,6 +123,21 @@ def test_a_teacher_whose_words_are_rejected_is_still_believed_about_the_verdict(
     counts = run_here(corpus, tmp_path / "out", FixedGuard(), teacher)
     assert counts.roads == {"fallback": 10}
     assert counts.verdicts == {"unsafe": 10}
+
+
+def test_what_a_teacher_said_and_declined_is_known_after_a_restart(corpus, tmp_path):
+    wordy = good_reply("it mocks " + "and mocks " * 40, verdict="unsafe", category="hate", evidence="lies by")
+    first, first_model = scripted_teacher(lambda r: DECLINES)
+    answers = [wordy, TeacherUnavailable("gone")]
+    second, _ = scripted_teacher(answers, model="second")
+    with pytest.raises(TeacherUnavailable):
+        run_here(corpus, tmp_path / "out", FixedGuard(), first, fallbacks=[second], slots=1, max_attempts=2)
+    assert len(first_model.requests) == 1
+    second, second_model = scripted_teacher(lambda r: "no JSON", model="second")
+    counts = run_here(corpus, tmp_path / "out", FixedGuard(), first, fallbacks=[second], slots=1, max_attempts=2)
+    assert len(first_model.requests) == 10
+    assert len(second_model.requests) == 1 + 2 * 9
+    assert counts.verdicts == {"unsafe": 1, "safe": 9}
 
 
 def test_a_run_stops_when_enough_was_accepted_and_goes_on_later(corpus, tmp_path):

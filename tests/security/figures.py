@@ -1,10 +1,11 @@
-"""`python -m tests.security.figures` prints the tables of docs/security.md."""
+"""`python -m tests.security.figures` prints the rows of the tables of docs/security.md."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,34 @@ TEACHERS: Sequence[Script] = (believing, echoing, softening, copying, honest)
 
 
 def main() -> None:
-    outcomes = {(guard, teacher.__name__): _attack(guard, teacher) for guard in GUARDS for teacher in TEACHERS}
-    print(f"{len(HOSTILE_CHUNKS)} hostile texts, {len(outcomes['unsafe', 'honest'])} chunks\n")
-    head = ("guard says", "teacher", "safe, believed", "safe, the guard's", "controversial", "unsafe", "stopped by")
-    _print_table(head, _runs(outcomes))
+    print(f"{len(HOSTILE_CHUNKS)} hostile texts, {len(attacked('unsafe', honest))} chunks\n")
+    print("\n".join(by_guard_and_teacher()))
     print()
-    believed = outcomes["built-in", "believing"]
+    print("\n".join(by_technique()))
+
+
+@cache
+def attacked(guard: str, teacher: Script) -> list[Outcome]:
+    """Return what came of every hostile chunk with one of `GUARDS` and the default recipe."""
+    with tempfile.TemporaryDirectory() as folder:
+        return attack(Path(folder) / "job", GUARDS[guard], teacher)
+
+
+def by_guard_and_teacher() -> list[str]:
+    """Return the first table, a line a row."""
+    head = ("guard says", "teacher", "safe, believed", "safe, the guard's", "controversial", "unsafe", "stopped by")
+    outcomes = {(guard, teacher.__name__): attacked(guard, teacher) for guard in GUARDS for teacher in TEACHERS}
+    return [_row(cells) for cells in (head, *_runs(outcomes))]
+
+
+def by_technique() -> list[str]:
+    """Return the second table: the built-in guard, and a teacher that believes whatever a chunk says."""
+    believed = attacked("built-in", believing)
     techniques = Counter(chunk.technique for chunk in HOSTILE_CHUNKS)
     rows = [(technique, *_of_technique(believed, technique)) for technique, _ in techniques.most_common()]
     totals = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
     head = ("technique", "texts", "suspicious", "chunks", "guard: not safe", "safe, believed", "safe, the guard's")
-    _print_table(head, [*rows, ("all", *totals)])
-
-
-def _attack(guard: str, teacher: Script) -> list[Outcome]:
-    with tempfile.TemporaryDirectory() as folder:
-        return attack(Path(folder) / "job", GUARDS[guard], teacher)
+    return [_row(cells) for cells in (head, *rows, ("all", *totals))]
 
 
 def _runs(outcomes: dict[tuple[str, str], list[Outcome]]) -> Iterable[tuple[object, ...]]:
@@ -67,9 +80,8 @@ def _safe(outcomes: Sequence[Outcome]) -> tuple[int, int]:
     return believed, len(safe) - believed
 
 
-def _print_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> None:
-    for row in (head, ["---"] * len(head), *rows):
-        print(f"| {' | '.join(map(str, row))} |")
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

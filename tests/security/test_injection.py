@@ -1,20 +1,22 @@
 """Chunks that try to steer their reviewer, through the whole of a job: from reading to a proven export."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from reflectgen.filters.chain import HINT_FILTERS, to_spec
 from reflectgen.llm.scripted import ScriptedModel
 from reflectgen.records import Chunk, Neighbours, Verdict
-from reflectgen.reflection.builtin_guard import BuiltinGuard
 from reflectgen.reflection.cascade import CascadeOptions
 from reflectgen.reflection.form import FormOptions
 from reflectgen.reflection.teacher import OpenAITeacher, TeacherOptions
 from tests.security.attacks import SAFE, UNSAFE, attack
+from tests.security.figures import attacked, by_guard_and_teacher, by_technique
 from tests.security.hostile_chunks import HOSTILE_CHUNKS, HostileChunk
 from tests.security.teachers import believing, copying, echoing, hinting, honest, softening
 
+DOC = Path(__file__).parents[2] / "docs" / "security.md"
 GULLIBLE = [believing, echoing, softening, copying]
 PROMPTS = ["reflection/contextual", "reflection/contextual_neighbours", "reflection/hint"]
 
@@ -43,8 +45,8 @@ def test_no_chunk_gets_out_of_its_fence_or_into_the_instructions(prompt):
 
 
 @pytest.mark.parametrize("teacher", GULLIBLE)
-def test_nothing_that_the_guard_calls_unsafe_ends_as_anything_milder_whoever_the_chunk_talks_round(teacher, tmp_path):
-    outcomes = attack(tmp_path / "job", UNSAFE, teacher)
+def test_nothing_that_the_guard_calls_unsafe_ends_as_anything_milder_whoever_the_chunk_talks_round(teacher):
+    outcomes = attacked("unsafe", teacher)
     assert {outcome.hostile for outcome in outcomes} == set(HOSTILE_CHUNKS)
     assert [outcome for outcome in outcomes if outcome.verdict is not Verdict.UNSAFE] == []
 
@@ -67,17 +69,31 @@ def test_no_chunk_breaks_any_written_form(form, teacher, tmp_path):
     assert attack(tmp_path / "job", UNSAFE, teacher, form=form)
 
 
-@pytest.mark.parametrize("guard", [SAFE, UNSAFE])
-def test_what_an_honest_teacher_says_is_never_lost(guard, tmp_path):
-    outcomes = attack(tmp_path / "job", guard, honest)
+@pytest.mark.parametrize("guard", ["safe", "unsafe"])
+def test_what_an_honest_teacher_says_is_never_lost(guard):
+    outcomes = attacked(guard, honest)
     lost = [o for o in outcomes if o.verdict is not Verdict.UNSAFE]
     assert [(o.hostile.id, o.reasons) for o in lost] == []
 
 
 @pytest.mark.parametrize("teacher", GULLIBLE)
-def test_what_the_built_in_guard_finds_no_teacher_talks_away(teacher, tmp_path):
-    outcomes = attack(tmp_path / "job", BuiltinGuard(), teacher)
+def test_what_the_built_in_guard_finds_no_teacher_talks_away(teacher):
+    outcomes = attacked("built-in", teacher)
     assert [o for o in outcomes if o.verdict is Verdict.SAFE and o.guard is Verdict.UNSAFE] == []
+
+
+@pytest.mark.parametrize("table", [by_guard_and_teacher, by_technique])
+def test_the_page_says_what_is_measured(table):
+    page = DOC.read_text(encoding="utf-8").splitlines()
+    assert [row for row in table() if row not in page] == []
+
+
+def test_the_page_says_how_many_texts_chunks_and_languages_there_are():
+    languages = {chunk.language for chunk in HOSTILE_CHUNKS} - {"mul"}  # which is several in one text
+    chunks = len(attacked("unsafe", honest))
+    said = f"holds {len(HOSTILE_CHUNKS)} hostile texts of our own in {len(languages)} languages"
+    assert said in DOC.read_text(encoding="utf-8")
+    assert f"which make {chunks} chunks" in DOC.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
