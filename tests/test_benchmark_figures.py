@@ -52,7 +52,24 @@ def test_the_speed_of_exports_is_as_measured(label, name):
     assert (once, often) == (round(said[f"peak MB, {name}"]), round(said[f"peak MB, {name}, 10 times over"]))
 
 
-@pytest.mark.parametrize("name", ["train", "export"])
+def faults_met() -> list[str]:
+    return sorted({name.partition(": ")[0] for name in figures("reliability")})
+
+
+@pytest.mark.parametrize("fault", faults_met())
+def test_what_a_fault_costs_is_as_measured(fault):
+    said = figures("reliability")
+    missing, double, requests, wasted, repeats, seconds = (
+        round(said[f"{fault}: {what}"])
+        for what in ("num_without", "num_double", "posts", "wasted", "repeats", "seconds")
+    )
+    balanced = "yes" if said[f"{fault}: balanced"] else "no"
+    label = f"{fault}, 2,000 chunks" if fault.endswith("midway") else fault
+    row = f"| {label} | {missing} | {double} | {balanced} | {requests:,} | {wasted:,} | {repeats} | {seconds} |"
+    assert row in (REPOSITORY / "docs/reliability.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["train", "export", "reliability"])
 def test_every_bar_that_was_set_holds(name):
     bars = json.loads((REPOSITORY / f"benchmarks/results/{name}.json").read_text())["bars"]
     assert bars

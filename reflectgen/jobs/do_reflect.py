@@ -128,9 +128,8 @@ async def reflect(
         desk,
         session.guard,
         slots=session.file.num_slots,
-        budget=Budget(
-            Limits(), progress, session.accounts.spent
-        ),  # a fleet's limits are looked after by the reconciler
+        # A fleet's limits are looked after by `keep_within_limits`, which pauses the job.
+        budget=Budget(Limits(), progress, session.accounts.spent),
         stop=stop,
         neighbours=session.recipe.shows_neighbours,
         ending=at_work.ending,

@@ -160,6 +160,22 @@ def test_a_key_is_sent_and_shows_up_nowhere(corpus, tmp_path, monkeypatch, capfd
     assert not any(b"canary" in path.read_bytes() for path in kept)
 
 
+def test_every_run_of_a_job_sends_vllm_one_salt_which_is_no_other_jobs(corpus, tmp_path):
+    async def respond(asked):
+        served = {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "vllm"}]}
+        return http(200, served) if asked.path.endswith("/models") else good_answer(asked)
+
+    salts = {}
+    with background(respond) as server:
+        for out, limit in (("a", ["--stop-after-accepted", "9"]), ("a", []), ("b", [])):
+            assert run(corpus, tmp_path / out, server.url, *limit) == (9 if limit else 0)
+            sent = {asked.json()["cache_salt"] for asked in server.asked if is_question(asked)}
+            server.asked.clear()
+            salts.setdefault(out, set()).update(sent)
+    assert [len(sent) for sent in salts.values()] == [1, 1]
+    assert salts["a"].isdisjoint(salts["b"])
+
+
 def test_without_a_name_the_only_model_is_asked(corpus, tmp_path):
     with background(always_good) as server:
         command = ["run", str(corpus), "--out", str(tmp_path / "out"), "--teacher-url", server.url, "--quiet"]

@@ -10,7 +10,8 @@ from reflectgen.jobs.regenerate import open_again, read_conditions
 from reflectgen.jobs.roles import Roles
 from reflectgen.jobs.run import Run, run_job
 from reflectgen.jobs.verify import verify_job
-from reflectgen.store import jobs, reflections
+from reflectgen.records import Category, Label, Verdict
+from reflectgen.store import jobs, reflections, regenerations
 from reflectgen.store.counts import count_job
 from tests.jobs.worlds import FixedGuard, good_reply, run_here, scripted_teacher, write_corpus
 
@@ -68,6 +69,32 @@ def test_only_what_was_selected_is_asked_about_again(corpus, tmp_path):
     assert [row for row in after if row[0] % 2 == 0] == [row for row in before if row[0] % 2 == 0]
     assert all("newer" in row[1] for row in after if row[0] % 2)
     assert verify_job(out).problems == []
+
+
+def test_every_condition_selects_what_it_says(corpus, tmp_path):
+    out, unsafe = tmp_path / "out", Label(Verdict.UNSAFE, Category.HATE, 0.9)
+    teacher, _ = scripted_teacher(only_even)
+    run_here(corpus, out, FixedGuard({"s3": unsafe, "s4": unsafe}), teacher)
+    digits = teacher.provenance.prompt_sha256[:12]
+    num_chunks = {}
+    with job_folder(out) as store, store.read() as connection:
+        for condition in ("verdict=unsafe", "category=hate", "guard=unsafe", "road=teacher", "road=fallback"):
+            num_chunks[condition] = regenerations.count(connection, 1, read_conditions([condition]))
+        for condition in ("reason=malformed", "reason=disagreement", f"prompt={digits}", "prompt=0123456789ab"):
+            num_chunks[condition] = regenerations.count(connection, 1, read_conditions([condition]))
+        both = regenerations.count(connection, 1, read_conditions(["guard=unsafe", "reason=malformed"]))
+    assert num_chunks == {
+        "verdict=unsafe": 2,
+        "category=hate": 2,
+        "guard=unsafe": 2,
+        "road=teacher": 4,
+        "road=fallback": 6,
+        "reason=malformed": 5,
+        "reason=disagreement": 1,
+        f"prompt={digits}": 4,
+        "prompt=0123456789ab": 0,
+    }
+    assert both == 1
 
 
 def test_what_was_taken_back_stays_in_the_store_with_its_recipe(corpus, tmp_path):
