@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,10 +23,11 @@ medsafetyworld = typer.Typer(help="A made-up world in which safety is defined ex
 PresetName = Annotated[str, typer.Option("--preset", "-p", help="demo, cpu, gpu-small, paper or paper-two-hops.")]
 ArmNames = Annotated[
     str,
-    typer.Option("--arms", "-a", help="Names with commas between them; or main, or all. See docs/medsafetyworld.md."),
+    typer.Option("--arms", "-a", help="Names with commas; main, all, beyond for several. See docs/medsafetyworld.md."),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The world's folder; the same command there goes on.")]
 WorldSeed = Annotated[int, typer.Option("--seed", min=0, help="Of the world and all its texts.")]
+RUN_FOLDER = Path("medsafetyworld-out")
 NoCue = Annotated[bool, typer.Option("--no-cue", help="Names of outcomes that say nothing of their safety.")]
 
 
@@ -98,6 +98,7 @@ def score(
     if (checkpoint is None) == (url is None):
         raise typer.BadParameter("name either --checkpoint or --url")
     made, most, wordings = read_world(world)
+    wanted = named_attacks(attacks)
     if checkpoint is not None:
         _check_extra()
         from reflectgen.evals.medsafetyworld.checkpoint import CheckpointGenerator
@@ -114,12 +115,12 @@ def score(
     evaluator = Evaluator(
         made, generator, FORM, reflects=reflects, seed=seed, note=lambda said: console.print(said, markup=False)
     )
-    typer.echo(json.dumps(evaluator.evaluate(most, wordings, named_attacks(attacks)).to_json()))
+    typer.echo(json.dumps(evaluator.evaluate(most, wordings, wanted).to_json()))
 
 
 @medsafetyworld.command()
 def run(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of worlds, trainings and results.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of worlds, trainings and results.")] = RUN_FOLDER,
     preset: PresetName = "demo",
     arms: ArmNames = "main",
     seeds: Annotated[int, typer.Option(min=1, help="So many worlds and trainings.")] = 1,
@@ -129,7 +130,8 @@ def run(
         typer.Option(help="Where results are, and go; OUT/results unless told. What is there is not redone."),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Arms at once, one core each; as many as there are cores unless told.")
+        int | None,
+        typer.Option(min=1, help="Arms at once, one core each; as many as it may use unless told. With a GPU, say 1."),
     ] = None,
     no_cue: NoCue = False,
     as_json: o.AsJson = False,
@@ -141,6 +143,7 @@ def run(
     from reflectgen.evals.medsafetyworld.report.figures import grouped
     from reflectgen.evals.medsafetyworld.report.sources import read_sources
     from reflectgen.evals.medsafetyworld.report.write import PAGE_NAME, write_report
+    from reflectgen.export.shard_processes import usable_cpus
     from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
     _check_extra()
@@ -151,9 +154,7 @@ def run(
         for arm in named_arms(arms)
     ]
     console = Console(stderr=True, highlight=False)
-    folder = run_all(
-        wanted, out, processes or os.cpu_count() or 1, lambda said: console.print(said, markup=False), results
-    )
+    folder = run_all(wanted, out, processes or usable_cpus(), lambda said: console.print(said, markup=False), results)
     names = {one.result_name for one in wanted}
     sources = read_sources([folder], names)
     write_report(sources, out / "report")

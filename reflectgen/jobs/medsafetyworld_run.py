@@ -78,7 +78,7 @@ def run_all(
 ) -> Path:
     """Bring every arm and seed to its result, and return the folder of results: `results`, or one in `out`.
 
-    `note` hears of each that is done.
+    `note` hears how many are missing, whose data are being made, and what is done.
 
     Raises:
         RecipeError: there is a result that was made by another definition of its preset.
@@ -86,6 +86,8 @@ def run_all(
     """
     results = results or out / "results"
     missing = [one for one in wanted if not _has_result(one, results)]
+    if missing:
+        note(f"{len(missing)} of {len(wanted)} results are missing in {results}; arms at once: {processes}")
     made = _made(missing, out, note)
     if processes == 1:
         for one, data in made:
@@ -108,8 +110,14 @@ def _made(missing: Sequence[Wanted], out: Path, note: Callable[[str], None]) -> 
     """Yield each with its data, world by world, since arms of one world share jobs."""
     for world in dict.fromkeys(one.world_name for one in missing):
         of_world = [one for one in missing if one.world_name == world]
-        arms = make_arms(of_world[0].preset, [one.arm for one in of_world], out / "worlds" / world, note)
+        arms = make_arms(
+            of_world[0].preset, [one.arm for one in of_world], out / "worlds" / world, _making(world, note)
+        )
         yield from zip(of_world, arms, strict=True)
+
+
+def _making(world: str, note: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda arm: note(f"{arm}, world {world}: making its data")
 
 
 def _end_one(
@@ -162,7 +170,7 @@ def _has_result(wanted: Wanted, results: Path) -> bool:
     path = results / wanted.result_name
     if not path.exists():
         return False
-    if read_result(path).about["made_by"] != wanted.made_by:
+    if read_result(path).about.get("made_by") != wanted.made_by:
         raise RecipeError(
             f"{path} was made by another definition of its preset or arm; name another --out or --results"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reflectgen.cli import main
-from reflectgen.errors import TrainingError
+from reflectgen.errors import RecipeError, TrainingError
 from reflectgen.evals.medsafetyworld.arms import ARMS
 from reflectgen.evals.medsafetyworld.report.markdown import BEGIN, END
 from reflectgen.evals.medsafetyworld.result import write_result
@@ -84,6 +85,24 @@ def test_a_document_without_a_place_for_results_is_an_input_error(
     command = ["medsafetyworld", "report", str(tmp_path / "results"), "--out", str(tmp_path / "report")]
     assert main([*command, "--markdown", str(tmp_path / "page.md")]) == 3
     assert "page.md" in capsys.readouterr().err
+
+
+def test_a_run_needs_no_option_and_takes_the_cores_that_it_may_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="runs need the extra train")
+    monkeypatch.chdir(tmp_path)
+    asked: list[tuple[Path, int]] = []
+
+    def run_all(wanted: object, out: Path, processes: int, *_: object) -> Path:
+        asked.append((out, processes))
+        raise RecipeError("enough")
+
+    monkeypatch.setattr("reflectgen.jobs.medsafetyworld_run.run_all", run_all)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 5}, raising=False)
+    assert main(["medsafetyworld", "run"]) == RecipeError.exit_code
+    assert asked == [(Path("medsafetyworld-out"), 3)]
+    assert "enough" in capsys.readouterr().err
 
 
 def test_a_run_takes_up_results_from_another_folder_and_ends_with_a_report(

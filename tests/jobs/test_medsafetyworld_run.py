@@ -10,11 +10,12 @@ import pytest
 from reflectgen.errors import RecipeError
 from reflectgen.evals.medsafetyworld.arms import ARMS, named_arms
 from reflectgen.evals.medsafetyworld.presets import PRESETS
-from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, read_results
+from reflectgen.evals.medsafetyworld.result import ArmResult, read_result, read_results, write_result
 from reflectgen.jobs.medsafetyworld_run import Wanted, run_all
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
+COMMITTED = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "medsafetyworld"
 WANTED = [Wanted("tiny", ARMS[name], 0, cue=True) for name in ("srp-held-in", "held-in")]
 
 
@@ -54,7 +55,9 @@ def test_a_run_that_is_begun_again_does_only_what_is_missing(out: Path) -> None:
     run_all(WANTED, out, 2, said.append)
     assert path.stat().st_mtime_ns == before
     assert of_arm(out, "held-in").stages["sft"]["reflections"] == {}
-    assert [line.partition(",")[0] for line in said] == ["held-in", "held-in"]  # made, and trained
+    assert said[0] == f"1 of 2 results are missing in {out / 'results'}; arms at once: 2"
+    assert said[1] == "held-in, world tiny-0: making its data"
+    assert [line.partition(": general")[0] for line in said[2:]] == ["held-in, seed 0"]
 
 
 def test_a_result_that_was_lost_is_had_again_from_the_trainings(out: Path) -> None:
@@ -79,7 +82,7 @@ def test_the_same_seed_gives_the_same_figures(out: Path, tmp_path: Path) -> None
 def test_an_arm_is_trained_before_the_data_of_all_are_made(tmp_path: Path) -> None:
     said: list[str] = []
     run_all([Wanted("tiny", ARMS["filtering-plus"], seed, cue=True) for seed in (0, 1)], tmp_path, 1, said.append)
-    assert [": general" in line for line in said] == [False, True, False, True]
+    assert [": general" in line for line in said[1:]] == [False, True, False, True]
 
 
 def test_a_result_of_another_preset_of_that_name_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +90,12 @@ def test_a_result_of_another_preset_of_that_name_is_refused(out: Path, monkeypat
     monkeypatch.setitem(PRESETS, "tiny", other)
     with pytest.raises(RecipeError, match="another definition of its preset"):
         run_all(WANTED[:1], out, 1, lambda said: None)
+
+
+def test_a_result_that_does_not_say_what_made_it_is_refused(tmp_path: Path) -> None:
+    write_result(tmp_path / "results", ArmResult("tiny", "held-in", 0, cue=True, stages={}))
+    with pytest.raises(RecipeError, match="another definition of its preset"):
+        run_all(WANTED[1:], tmp_path, 1, lambda said: None)
 
 
 def test_results_of_another_folder_are_not_made_again(out: Path, tmp_path: Path) -> None:
@@ -102,3 +111,10 @@ def test_what_arms_have_got_later_is_no_part_of_what_made_the_results_of_earlier
         assert set(Wanted("demo", arm, 0, True).made_by["arm"]) == earlier
     added = {name for arm in named_arms("beyond") for name in Wanted("demo", arm, 0, True).made_by["arm"]} - earlier
     assert added == {"recovers"}
+
+
+def test_a_later_checkout_goes_on_from_the_committed_results() -> None:
+    results = read_results(COMMITTED)
+    assert results
+    for one in results:
+        assert Wanted(one.preset, ARMS[one.arm], one.seed, one.cue).made_by == one.about["made_by"]
