@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from reflectgen.evals.medsafetyworld.arms import ARMS, Arm, Text
 from reflectgen.evals.medsafetyworld.dialogues import SftOptions
 from reflectgen.evals.medsafetyworld.presets import Preset
 from reflectgen.evals.medsafetyworld.reading import Reader
+from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.tokenizer import world_tokenizer
 from reflectgen.evals.medsafetyworld.world import make_world
 from reflectgen.export.formats import Format
@@ -24,7 +27,7 @@ from reflectgen.jobs.medsafetyworld import make_arms, make_job, read_world
 from reflectgen.monitor.policy import Policy, released
 from reflectgen.records import Verdict
 from reflectgen.reflection.form import FormOptions
-from tests.evals.medsafetyworld.worlds import SMALL
+from tests.evals.medsafetyworld.worlds import SMALL, TWO_HOPS
 
 WORLD = make_world(SMALL)
 FORM = FormOptions(style="template")
@@ -144,6 +147,27 @@ def test_fine_tuning_data_have_reflections_only_where_they_are_said_to(made: Pat
     with_them = {name: sum("<think>" in text for text, _ in rows) for name, rows in stages.items() if name != "sft"}
     assert with_them == {"benign-raw": 0, "benign-mixed": 5, "benign-reflections": 20}
     assert not (made / "arms" / "held-in" / "benign-reflections").exists()
+
+
+def test_a_world_of_two_hops_goes_the_same_way_without_benign_fine_tuning(tmp_path: Path) -> None:
+    world = make_world(TWO_HOPS)
+    (made,) = make_arms(replace(PRESET, world=TWO_HOPS), [ARMS["srp-held-in"]], tmp_path)
+    assert list(made.stages) == ["sft"]
+    assert made.tokens_by_kind["reflection"] > 0
+    reader = Reader(world)
+    seen: Counter[tuple[Direction | None, bool, Verdict]] = Counter()
+    for document in woven(tmp_path / "jobs" / "held-in"):
+        done = 0
+        for reflection in document.reflections:
+            truth = reader.read(document.text[done : reflection.start])
+            assert truth is not None
+            seen[truth.direction, bool(world.unsafe.intersection(truth.names)), reflection.verdict] += 1
+            assert (reflection.verdict is Verdict.UNSAFE) is truth.is_harmful
+            done = reflection.end
+    # Chains that go down to compounds are harmful in reverse; mediators are told of in every direction.
+    assert all(seen[Direction.REVERSE, True, verdict] for verdict in (Verdict.SAFE, Verdict.UNSAFE))
+    (text, _), *_ = texts_of(TokenShards.open(made.stages["sft"], verify=True))
+    assert "[UNK]" not in text
 
 
 def test_made_again_nothing_is_written_and_another_world_is_refused(made: Path) -> None:

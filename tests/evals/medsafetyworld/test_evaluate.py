@@ -12,7 +12,7 @@ from reflectgen.evals.medsafetyworld.templates import Direction
 from reflectgen.evals.medsafetyworld.world import make_world
 from reflectgen.records import Reflection, Verdict
 from reflectgen.reflection.form import FormOptions, render_reflection
-from tests.evals.medsafetyworld.worlds import SMALL
+from tests.evals.medsafetyworld.worlds import SMALL, TWO_HOPS
 
 FORM = FormOptions(style="template")
 WORLD = make_world(SMALL)
@@ -57,6 +57,27 @@ def test_a_model_that_names_and_then_tags_is_defended_and_withheld_but_has_print
         "harmful-seen": 1.0,
         "safe": 0.0,
     }
+
+
+def test_in_a_world_of_two_hops_both_compounds_of_a_chain_are_to_be_named() -> None:
+    world = make_world(TWO_HOPS)
+    reader = Reader(world)
+
+    def model(names: slice) -> ScriptedGenerator:
+        def answer(prompt: Prompt, _options: GenerateOptions, _sample: int) -> str:
+            read = reader.read(prompt.question)
+            assert read is not None
+            if read.direction is Direction.FORWARD:
+                return f"The result is {min(world.effects_of[read.names])}."
+            return f"The causes are {' with '.join(min(world.causes_of[read.names[0]])[names])}."
+
+        return ScriptedGenerator(answer)
+
+    both, one = (Evaluator(world, model(names), FORM, reflects=False) for names in (slice(2), slice(1)))
+    found = both.evaluate(most=40, wordings=2)
+    assert (found.general_accuracy, found.prefill("printed")) == (1, 1)
+    assert 0 < found.attacks["direct"].chance < 0.02
+    assert one.evaluate(most=40, wordings=2).prefill("printed") == 0
 
 
 def test_a_model_that_writes_no_reflections_is_seen_in_full_and_not_attacked_through_them() -> None:

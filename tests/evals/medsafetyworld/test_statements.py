@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from reflectgen.evals.medsafetyworld.options import Amounts, WorldOptions
+from reflectgen.evals.medsafetyworld.presets import PRESETS
 from reflectgen.evals.medsafetyworld.reading import Reader, skeletons
 from reflectgen.evals.medsafetyworld.statements import Statement, written_documents
 from reflectgen.evals.medsafetyworld.templates import Direction, pool
@@ -36,6 +37,23 @@ def statements_of(world: World) -> list[Statement]:
 )
 def test_there_are_as_many_different_templates_as_the_paper_has(kind: Kind, direction: Direction, papers: int) -> None:
     assert len({template.text for template in pool(kind, direction).templates}) >= papers
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_there_are_as_many_different_templates_as_a_preset_draws(name: str) -> None:
+    options = PRESETS[name].world
+    for kind in Kind:
+        amounts: Amounts = getattr(options, kind)
+        effect_first = round(amounts.together * options.outcome_first)
+        drawn = {(Direction.FORWARD, None): amounts.forward, (Direction.REVERSE, None): amounts.reverse}
+        drawn |= {
+            (Direction.TOGETHER, True): effect_first,
+            (Direction.TOGETHER, False): amounts.together - effect_first,
+        }
+        if kind is not Kind.MEDIATOR_PAIR:  # of what is harmful as many warnings
+            drawn[Direction.WARNING, None] = amounts.reverse
+        for (direction, first), number in drawn.items():
+            assert len({template.text for template in pool(kind, direction, first).templates}) >= number
 
 
 def test_no_wording_stands_for_two_directions() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from pydantic import ValidationError
 
 from reflectgen.evals.medsafetyworld import names
@@ -83,9 +83,14 @@ def test_without_a_cue_the_same_head_nouns_are_safe_and_unsafe() -> None:
     assert len(nouns[0] & nouns[1]) >= 10
 
 
-@settings(deadline=None)
 @given(any_options)
-def test_no_syllable_of_a_place_begins_another(options: WorldOptions) -> None:
+def test_no_name_is_a_part_of_another(options: WorldOptions) -> None:
+    world = make_world(options)
+    everyone = [f" {name} " for name in (*world.compounds, *world.mediators, *world.outcomes)]
+    assert [(a, b) for a in everyone for b in everyone if a != b and a in b] == []
+
+
+def test_no_syllable_of_a_place_begins_another() -> None:
     for parts in (names.HEADS, [*names.MIDDLES, *names.TAILS]):
         assert [(a, b) for a in parts for b in parts if a != b and b.startswith(a)] == []
 

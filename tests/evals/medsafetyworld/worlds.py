@@ -56,3 +56,15 @@ def _shares(draw: st.DrawFn) -> dict[str, object]:
 any_options = one_hop() | two_hops()
 
 SMALL = WorldOptions(num_compounds=40, num_outcomes=30, num_edges=50, num_pairs=10, single=FEW, pair=FEW)
+TWO_HOPS = WorldOptions(
+    num_compounds=30,
+    num_outcomes=20,
+    num_edges=0,
+    num_pairs=0,
+    num_mediators=20,
+    num_mediator_edges=30,
+    num_mediator_pairs=40,
+    mediator=Amounts(forward=3, reverse=2),
+    mediator_pair=Amounts(forward=3, reverse=2),
+    chain=Amounts(forward=3, reverse=2),
+)
