@@ -12,6 +12,7 @@ from reflectgen.evals.medsafetyworld.attacks import ATTACKS
 from reflectgen.evals.medsafetyworld.presets import PRESETS
 from reflectgen.evals.medsafetyworld.report.markdown import block
 from reflectgen.evals.medsafetyworld.report.sources import read_sources
+from reflectgen.evals.medsafetyworld.statements import amounts_of
 from reflectgen.evals.medsafetyworld.templates import Direction, pool
 from reflectgen.evals.medsafetyworld.training import TRAININGS
 from reflectgen.evals.medsafetyworld.world import Kind, make_world
@@ -39,11 +40,14 @@ def test_the_page_counts_templates_as_they_are() -> None:
     assert f"{chain} for chains in each direction" in " ".join(DOC.split())
 
 
-@pytest.mark.parametrize(("name", "held_out"), [("demo", 16), ("cpu", 40)])
-def test_as_many_outcomes_are_held_out_as_the_page_says(name: str, held_out: int) -> None:
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_the_worlds_of_presets_are_as_large_as_the_page_says(name: str) -> None:
     world = make_world(PRESETS[name].world)
-    assert len(world.held_out) == held_out
-    assert f"{len(world.compounds)} compounds, {len(world.outcomes)} outcomes, {held_out} held out" in DOC
+    amounts = [amounts_of(world, edge.kind) for edge in world.edges]
+    num_statements = sum(one.forward + one.reverse + one.together for one in amounts)
+    mediators = f"{len(world.mediators):,} mediators, " if world.mediators else ""
+    size = f"{len(world.compounds):,} compounds, {mediators}{len(world.outcomes):,} outcomes"
+    assert f"| `{name}` | {size}, {len(world.held_out)} held out | {num_statements:,} |" in DOC
 
 
 def test_every_preset_has_its_training() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reflectgen.evals.medsafetyworld.report.figures import grouped
-from reflectgen.evals.medsafetyworld.report.page import Pictures, render_page, repeat
+from reflectgen.evals.medsafetyworld.report.orderings import Held
+from reflectgen.evals.medsafetyworld.report.page import METHOD, Pictures, render_page, repeat
 from reflectgen.evals.medsafetyworld.report.picture import DARK, LIGHT
 from reflectgen.evals.medsafetyworld.report.plots import plots
 from reflectgen.evals.medsafetyworld.report.sources import Source
@@ -100,6 +101,12 @@ def test_without_pictures_the_page_says_what_draws_them() -> None:
     page = render_page(list(grouped([result("filtering")])), [], {})
     assert "pip install matplotlib" in page
     assert "<img" not in page
+
+
+def test_the_page_says_what_each_verdict_means() -> None:
+    method = " ".join(METHOD.read_text(encoding="utf-8").split())
+    for held in (held for held in Held if held is not Held.NOT_MEASURED):
+        assert f"<i>{held}</i>" in method
 
 
 def test_the_commands_name_seeds_that_follow_one_another() -> None:
