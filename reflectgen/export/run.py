@@ -57,12 +57,12 @@ def export_shards(
     begin: Begin[ShardKey, ShardRecord],
     facts: ExportFacts,
     processes: int = 1,
-    done: Callable[[ShardKey], None] = lambda key: None,
+    done: Callable[[ShardKey, bool], None] = lambda key, is_new: None,
 ) -> Manifest:
-    """Write all shards, numbered from 0 and in order, and describe them. `done` hears of each, in order.
+    """Write all shards, numbered from 0 and in order, and describe them.
 
-    `begin` and `processes` are as for `each_shard`. An export that was interrupted has no manifest: it is gone on with,
-    shard by shard. A finished one is written anew.
+    `done` hears of each, in order, and whether it had to be written. `begin` and `processes` are as for `each_shard`.
+    An export that was interrupted has no manifest: it is gone on with, shard by shard. A finished one is written anew.
 
     Raises:
         OutputError: the folder cannot be written, the disk is full, or a process was killed.
@@ -83,7 +83,7 @@ def export_shards(
             record = known or next(fresh)
             files += record.files
             tally.merge(record.tally)
-            done(key)
+            done(key, known is None)
     manifest = _manifest(writing, files, tally, facts)
     _write_cards(writing.directory, manifest)
     write_manifest(writing.directory, manifest)

@@ -27,12 +27,14 @@ EXPORTS = "exports"
 def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -> tuple[str, str]:
     """Write an export into a folder of this claim's own; return the folder's name and the hash of its manifest.
 
-    What an earlier claim has written of it and is whole is not written again.
+    What an earlier claim has written of it and is whole is not written again. `store` is fenced: every shard is noted
+    as progress.
 
     Raises:
         OutputError: it cannot be written.
         InputError: the tokenizer cannot be read.
         VerificationError: a chunk has no reflection.
+        LeaseLost: another worker has taken it over.
     """
     with store.read() as connection:
         wanted = exports.get(connection, job.id, claim.number)
@@ -45,8 +47,13 @@ def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -
     name = f"{EXPORTS}/{wanted.public_id}-{claim.token}"
     to, texts = folder / name, text_formats(formats)
     take_over(to, EXPORT)
+
+    def note() -> None:
+        with store.write():  # for its fence: this ends where another has the task, and a shard that is kept is progress
+            pass
+
     # One process: the worker's others have work of their own.
-    export_job(store, job, folder, to, texts, form, Progress(), arm, tokenizer, processes=1)
+    export_job(store, job, folder, to, texts, form, Progress(), arm, tokenizer, processes=1, written=note)
     _make(folder / name, formats, options)
     with (folder / name / MANIFEST_NAME).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -56,12 +56,13 @@ def export_job(
     arm: ArmOptions | None = None,
     tokenizer: Path | None = None,
     processes: int | None = None,
+    written: Callable[[], None] = lambda: None,
 ) -> Manifest:
     """Export a job whose every chunk has its reflection; of each, the export pins one revision.
 
     The documents are written as `arm` has them, woven unless told: `raw-matched` counts the tokens of `tokenizer`, or
     words without it, and what `reflectgen rewrite` has written is put in. Without `processes`, as many work as are
-    worth it.
+    worth it. `written` hears of each shard that was not there whole.
 
     Raises:
         RecipeError: the arm has no stand-off form, and that is asked for; or a teacher has begun to write for it and
@@ -83,7 +84,7 @@ def export_job(
             writing = Writing(directory, len(shards), tuple(dict.fromkeys(formats)), form, arm)
             keys = [ShardKey(s.number, _made_from(connection, job, s, rewrites)) for s in shards]
             facts = _facts(connection, job, arm, rewrites)
-            done = partial(_note, progress, [s.num_documents for s in shards])
+            done = partial(_note, progress, [s.num_documents for s in shards], written)
             if processes is None:
                 processes = min(usable_cpus(), sum(s.num_bytes for s in shards) // WORTH_A_PROCESS)
             if min(processes, len(shards)) <= 1:
@@ -96,8 +97,12 @@ def export_job(
             progress.num_exported_documents = 0
 
 
-def _note(progress: Progress, num_documents: Sequence[int], key: ShardKey) -> None:
+def _note(
+    progress: Progress, num_documents: Sequence[int], written: Callable[[], None], key: ShardKey, is_new: bool
+) -> None:
     progress.num_exported_documents += num_documents[key.number]
+    if is_new:
+        written()
 
 
 def _facts(connection: Connection, job: jobs.Job, arm: ArmOptions, rewrites: Rewrites | None) -> ExportFacts:
