@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -58,11 +58,14 @@ def export_shards(
     facts: ExportFacts,
     processes: int = 1,
     done: Callable[[ShardKey, bool], None] = lambda key, is_new: None,
+    *,
+    keeps_records: bool = False,
 ) -> Manifest:
     """Write all shards, numbered from 0 and in order, and describe them.
 
     `done` hears of each, in order, and whether it had to be written. `begin` and `processes` are as for `each_shard`.
     An export that was interrupted has no manifest: it is gone on with, shard by shard. A finished one is written anew.
+    With `keeps_records`, who makes more of it removes them in the end (`remove_records`).
 
     Raises:
         OutputError: the folder cannot be written, the disk is full, or a process was killed.
@@ -87,8 +90,20 @@ def export_shards(
     manifest = _manifest(writing, files, tally, facts)
     _write_cards(writing.directory, manifest)
     write_manifest(writing.directory, manifest)
-    _remove(_records(writing.directory))
+    if not keeps_records:
+        remove_records(writing.directory)
     return manifest
+
+
+def remove_records(directory: Path) -> None:
+    """Remove what says which shards of an export are whole; it is finished.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
+    _remove((directory / RECORDS).glob("train-*"))
+    with suppress(OSError):  # there is something of somebody else's in it
+        (directory / RECORDS).rmdir()
 
 
 def clear_export(directory: Path, keep: set[str]) -> None:
@@ -101,17 +116,13 @@ def clear_export(directory: Path, keep: set[str]) -> None:
         OutputError: a file cannot be removed.
     """
     if (directory / MANIFEST_NAME).exists():
-        _remove(_records(directory))
-    ours = [*_records(directory), *(directory / name for name in (MANIFEST_NAME, CARD_NAME))]
+        remove_records(directory)
+    ours = [*(directory / RECORDS).glob("train-*"), *(directory / name for name in (MANIFEST_NAME, CARD_NAME))]
     ours += [path for name in (MANIFEST_NAME, CARD_NAME) for path in directory.glob(f"{name}.*.partial")]
     for format_ in Format:
         folder = directory / format_.folder
         ours += [path for path in folder.glob("*") if format_.owns(path.name) or path.name == CARD_NAME]
     _remove(path for path in ours if path.relative_to(directory).as_posix() not in keep)
-
-
-def _records(directory: Path) -> list[Path]:
-    return list((directory / RECORDS).glob("train-*"))
 
 
 def _remove(paths: Iterable[Path]) -> None:

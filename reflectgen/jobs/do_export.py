@@ -11,6 +11,7 @@ from pathlib import Path
 from reflectgen.export.any_format import AnyFormat, of_tokens, text_formats
 from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.manifest import MANIFEST_NAME
+from reflectgen.export.run import remove_records
 from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.export_request import ExportOptions
 from reflectgen.jobs.progress import Progress
@@ -53,9 +54,12 @@ def export(store: Store, job: Job, recipe: Recipe, folder: Path, claim: Claim) -
             pass
 
     # One process: the worker's others have work of their own.
-    export_job(store, job, folder, to, texts, form, Progress(), arm, tokenizer, processes=1, written=note)
-    _make(folder / name, formats, options)
-    with (folder / name / MANIFEST_NAME).open("rb") as file:
+    export_job(
+        store, job, folder, to, texts, form, Progress(), arm, tokenizer, processes=1, written=note, keeps_records=True
+    )
+    _make(to, formats, options)
+    remove_records(to)
+    with (to / MANIFEST_NAME).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return name, sha256
 

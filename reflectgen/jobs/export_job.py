@@ -57,12 +57,14 @@ def export_job(
     tokenizer: Path | None = None,
     processes: int | None = None,
     written: Callable[[], None] = lambda: None,
+    *,
+    keeps_records: bool = False,
 ) -> Manifest:
     """Export a job whose every chunk has its reflection; of each, the export pins one revision.
 
     The documents are written as `arm` has them, woven unless told: `raw-matched` counts the tokens of `tokenizer`, or
     words without it, and what `reflectgen rewrite` has written is put in. Without `processes`, as many work as are
-    worth it. `written` hears of each shard that was not there whole.
+    worth it. `written` hears of each shard that was not there whole; `keeps_records` is as for `export_shards`.
 
     Raises:
         RecipeError: the arm has no stand-off form, and that is asked for; or a teacher has begun to write for it and
@@ -89,10 +91,10 @@ def export_job(
                 processes = min(usable_cpus(), sum(s.num_bytes for s in shards) // WORTH_A_PROCESS)
             if min(processes, len(shards)) <= 1:
                 view = _View(connection, job, folder, writing, make_arm(arm, form, measure), rewrites)
-                return export_shards(writing, keys, view.begin, facts, done=done)
+                return export_shards(writing, keys, view.begin, facts, done=done, keeps_records=keeps_records)
         try:
             apart = _Views(store.address.url, job, folder, writing, tokenizer)
-            return export_shards(writing, keys, apart.begin, facts, processes, done)
+            return export_shards(writing, keys, apart.begin, facts, processes, done, keeps_records=keeps_records)
         except ShardChanged:
             progress.num_exported_documents = 0
 

@@ -34,7 +34,10 @@ def _export_is_at(folder: Path) -> tuple[int, ...]:
 
 
 def _link_export(old: Path, new: Path) -> None:
-    """Link every file but those that say of a folder that it is finished. Records say which of them are whole."""
+    """Link every file but those that say of a folder that it is finished. Records say which of them are whole.
+
+    What is made of the woven documents may have failed: these are whole then, and no progress when they are seen again.
+    """
     _link_all(old, new, (path for path in old.rglob("*") if path.name not in (MANIFEST_NAME, CARD_NAME)))
 
 

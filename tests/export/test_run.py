@@ -62,6 +62,7 @@ def test_what_an_earlier_export_left_is_cleared_and_other_files_are_not(tmp_path
         "records/train-00003-of-00009.json",
         "records/train-00001-of-00002.json.0a1b2c3d.partial",
     ]
+    (tmp_path / "records").mkdir()
     for name in (*stale, "jsonl/notes.txt", "mine.txt"):
         (tmp_path / name).write_text("x")
     export(tmp_path, [Format.PARQUET])
