@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import own_peak_mb
 from benchmarks.report import REPOSITORY, Bar, Figure, report
 from reflectgen.export.arms.registry import make_arm
 from reflectgen.export.dolma import DOLMA, export_dolma
@@ -136,8 +136,7 @@ def measure(name: str, work: Path, data: Path, times: int) -> dict[str, float]:
         wall, cpu = time.perf_counter(), time.process_time()
         step()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall_seconds": wall, "cpu_seconds": cpu, "peak_mb": peak_mb}
+    return {"wall_seconds": wall, "cpu_seconds": cpu, "peak_mb": own_peak_mb()}
 
 
 def begin_ours(name: str, work: Path, data: Path, times: int, to: Path) -> Any:

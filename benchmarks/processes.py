@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 REFLECTGEN = [sys.executable, "-c", "import sys; from reflectgen.cli import main; sys.exit(main())"]
 
@@ -51,6 +53,18 @@ def run_measured(
     if process.returncode:
         raise Unfinished(f"{' '.join(command)[:200]} ended with {process.returncode}")
     return Cost(wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), printed
+
+
+def own_peak_mb() -> float:
+    """Return the peak memory of this process, in MB.
+
+    On Linux not `ru_maxrss`, which begins with the peak of whoever started the process.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def python_loop_ns() -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.processes import own_peak_mb
 from benchmarks.report import REPOSITORY, Bar, report
 
 WARM, STEPS, ROWS, LENGTH, VOCAB_SIZE = 3, 18, 8, 256, 2048
@@ -64,7 +64,7 @@ def contend(name: str) -> None:
     # In kilobytes on Linux; torch and transformers themselves are some 600 MB of it.
     figures = {
         "tokens_per_second": ROWS * LENGTH * (STEPS - WARM) / seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": own_peak_mb(),
     }
     print(json.dumps(figures))
 

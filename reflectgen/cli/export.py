@@ -20,8 +20,8 @@ from reflectgen.export.dolma import DOLMA
 from reflectgen.export.formats import Format
 from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME, Manifest
+from reflectgen.export.shard_records import RECORDS
 from reflectgen.export.trainer_formats import TokenFormat
-from reflectgen.export.writing import RECORDS
 from reflectgen.jobs.export_job import export_job
 from reflectgen.jobs.folder import existing_job
 from reflectgen.jobs.progress import Progress

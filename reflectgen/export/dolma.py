@@ -18,23 +18,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from reflectgen import __version__
-from reflectgen.errors import RecipeError, VerificationError
+from reflectgen.errors import RecipeError
 from reflectgen.export.arms.registry import ARMS, Rows
+from reflectgen.export.hashed import are_whole
 from reflectgen.export.manifest import MANIFEST_NAME, read_described
 from reflectgen.export.record import WovenDocument
 from reflectgen.export.shard_processes import each_shard
+from reflectgen.export.shard_records import RECORDS, read_record, write_record
 from reflectgen.export.standoff import replacements
-from reflectgen.export.token_export import RECORDS
 from reflectgen.export.token_manifest import TokenFile
-from reflectgen.export.token_shards import check_file
 from reflectgen.export.token_writer import HashedFile
 from reflectgen.export.weave import unweave
 from reflectgen.export.woven_source import Source, WovenExport
 from reflectgen.records import Category, Verdict
-from reflectgen.shards import cannot_write, whole_file
+from reflectgen.shards import remove_files, whole_file
 
 DOLMA = "dolma"
 FOLDERS = ("documents", "attributes/reflectgen", "attributes/reflections")
@@ -135,8 +135,7 @@ def dolma_maker(folder: Path | None) -> Iterator[Callable[[Source], DolmaShard]]
             files=[file.entry() for file in files],
         )
         if folder:
-            with whole_file(_record_path(folder, source)) as path:
-                path.write_text(DolmaRecord(rules=_RULES, shard=shard).model_dump_json() + "\n", encoding="utf-8")
+            write_record(folder, source.name, DolmaRecord(rules=_RULES, shard=shard))
         return shard
 
     yield make
@@ -174,27 +173,14 @@ def _gzipped(file: HashedFile) -> Iterator[Callable[[bytes], None]]:
 
 def _finished(folder: Path, source: Source) -> DolmaShard | None:
     """Return a shard as it was made before, if it is there whole and was made of the same in the same way."""
-    try:
-        record = DolmaRecord.model_validate_json(_record_path(folder, source).read_bytes())
-        if (record.rules, record.shard.source_sha256) != (_RULES, source.sha256):
-            return None
-        for file in record.shard.files:
-            check_file(folder, file)
-    except (OSError, ValidationError, VerificationError):
+    record = read_record(folder, source.name, DolmaRecord)
+    if record is None or (record.rules, record.shard.source_sha256) != (_RULES, source.sha256):
         return None
-    return record.shard
-
-
-def _record_path(folder: Path, source: Source) -> Path:
-    return folder / RECORDS / f"{source.name}.json"
+    return record.shard if are_whole(folder, record.shard.files) else None
 
 
 def _clear(folder: Path, names: set[str]) -> None:
     """Remove the manifest, so that the folder is unfinished, and what an earlier export wrote under other names."""
     written = [path for name in (*FOLDERS, RECORDS) for path in (folder / name).glob("train-*")]
     strangers = [path for path in written if path.suffix == ".partial" or path.name.partition(".")[0] not in names]
-    for path in [folder / MANIFEST_NAME, *strangers]:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+    remove_files([folder / MANIFEST_NAME, *strangers])

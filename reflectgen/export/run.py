@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,10 +26,11 @@ from reflectgen.export.manifest import (
     write_manifest,
 )
 from reflectgen.export.shard_processes import Begin, each_shard
+from reflectgen.export.shard_records import RECORDS
 from reflectgen.export.tally import Tally
-from reflectgen.export.writing import RECORDS, ShardKey, ShardRecord, Writing
+from reflectgen.export.writing import ShardKey, ShardRecord, Writing
 from reflectgen.records import Provenance
-from reflectgen.shards import cannot_write, whole_file
+from reflectgen.shards import remove_files, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def remove_records(directory: Path) -> None:
     Raises:
         OutputError: a file cannot be removed.
     """
-    _remove((directory / RECORDS).glob("train-*"))
+    remove_files((directory / RECORDS).glob("train-*"))
     with suppress(OSError):  # there is something of somebody else's in it
         (directory / RECORDS).rmdir()
 
@@ -122,15 +123,7 @@ def clear_export(directory: Path, keep: set[str]) -> None:
     for format_ in Format:
         folder = directory / format_.folder
         ours += [path for path in folder.glob("*") if format_.owns(path.name) or path.name == CARD_NAME]
-    _remove(path for path in ours if path.relative_to(directory).as_posix() not in keep)
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+    remove_files(path for path in ours if path.relative_to(directory).as_posix() not in keep)
 
 
 def _write_cards(directory: Path, manifest: Manifest) -> None:

@@ -15,26 +15,26 @@ from functools import partial
 from pathlib import Path
 
 import tokenizers
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from reflectgen import __version__
 from reflectgen.errors import VerificationError
 from reflectgen.export.card import CARD_NAME
+from reflectgen.export.hashed import are_whole
 from reflectgen.export.kinds import Weights
 from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.marked_tokenizer import MarkedTokenizer
 from reflectgen.export.shard_processes import each_shard
+from reflectgen.export.shard_records import RECORDS, read_record, write_record
 from reflectgen.export.token_card import render_token_card
 from reflectgen.export.token_manifest import FORMAT, TokenManifest, TokenShard, dtype_for, write_token_manifest
-from reflectgen.export.token_shards import check_file
 from reflectgen.export.token_writer import Layout, ShardWriter, manifest_of
 from reflectgen.export.tokenise import Tokeniser
 from reflectgen.export.trainer_formats import WRITERS, TokenFormat, megatron_dtype
 from reflectgen.export.woven_source import Source, WovenExport
 from reflectgen.reflection.form import FormOptions
-from reflectgen.shards import cannot_write, whole_file
+from reflectgen.shards import remove_files, whole_file
 
-RECORDS = "records"
 _RULES = 1  # raised when the same documents become other tokens or other files
 
 Shards = dict[TokenFormat, TokenShard]
@@ -59,7 +59,7 @@ class Making:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-class ShardRecord(BaseModel, frozen=True, extra="forbid"):
+class TokenRecord(BaseModel, frozen=True, extra="forbid"):
     """A finished shard of one format; `made_by` is the SHA-256 of its `Making`."""
 
     made_by: str
@@ -115,9 +115,7 @@ def shard_maker(
         shards = {format_: writer.shard(source.sha256) for format_, writer in writers.items()}
         if to:
             for format_, shard in shards.items():
-                record = ShardRecord(made_by=made_by, shard=shard).model_dump_json() + "\n"
-                with whole_file(_record_path(to / format_, source.name)) as path:
-                    path.write_text(record, encoding="utf-8")
+                write_record(to / format_, source.name, TokenRecord(made_by=made_by, shard=shard))
         return shards
 
     yield make
@@ -180,13 +178,10 @@ def _finished(to: Path, source: Source, formats: Sequence[TokenFormat], making: 
     """Return a shard as it was made before, if it is there whole in every format, made of the same in the same way."""
     shards: Shards = {}
     for format_ in formats:
-        try:
-            record = ShardRecord.model_validate_json(_record_path(to / format_, source.name).read_bytes())
-            if (record.made_by, record.shard.source_sha256) != (making.sha256, source.sha256):
-                return None
-            for file in record.shard.files:
-                check_file(to / format_, file)
-        except (OSError, ValidationError, VerificationError):
+        record = read_record(to / format_, source.name, TokenRecord)
+        if record is None or (record.made_by, record.shard.source_sha256) != (making.sha256, source.sha256):
+            return None
+        if not are_whole(to / format_, record.shard.files):
             return None
         shards[format_] = record.shard
     return shards
@@ -194,20 +189,11 @@ def _finished(to: Path, source: Source, formats: Sequence[TokenFormat], making: 
 
 def _clear(folder: Path, format_: TokenFormat, names: set[str]) -> None:
     """Remove the manifest, so that the folder is unfinished, and what an earlier export wrote under other names."""
-    paths = [folder / MANIFEST_NAME, folder / CARD_NAME, *_strangers(folder, format_, names)]
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+    remove_files([folder / MANIFEST_NAME, folder / CARD_NAME, *_strangers(folder, format_, names)])
 
 
 def _strangers(folder: Path, format_: TokenFormat, names: set[str]) -> Iterator[Path]:
-    for pattern in ("train-*", "records/train-*", "label_mask/train-*"):
+    for pattern in ("train-*", f"{RECORDS}/train-*", "label_mask/train-*"):
         for path in folder.glob(pattern):
             if path.name.endswith(".partial") or path.name.partition(".")[0].removesuffix("_weights") not in names:
                 yield path
-
-
-def _record_path(folder: Path, name: str) -> Path:
-    return folder / RECORDS / f"{name}.json"

@@ -11,7 +11,6 @@ Every document ends with the end-of-text id, once. Reading and writing need NumP
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reflectgen.errors import VerificationError
+from reflectgen.export.hashed import check_file, check_size
 from reflectgen.export.token_manifest import (
     ENDS,
     FORMAT,
@@ -33,7 +33,7 @@ from reflectgen.export.token_manifest import (
 )
 from reflectgen.export.token_writer import TokenShardsWriter
 
-__all__ = ["TokenShards", "TokenShardsWriter", "check_file", "check_size"]
+__all__ = ["TokenShards", "TokenShardsWriter"]
 
 
 class TokenShards:
@@ -132,29 +132,6 @@ class TokenShards:
             for start in range(0, len(ids), 1 << 24):
                 if ids[start : start + (1 << 24)].max() >= self.vocab_size:
                     raise VerificationError(f"{shard.name}.{TOKENS} holds ids beyond the vocabulary; export again")
-
-
-def check_file(folder: Path, file: TokenFile) -> None:
-    """Compare a file with its entry in a manifest, size and every byte.
-
-    Raises:
-        VerificationError: it is missing or another.
-    """
-    path = folder / file.path
-    check_size(path, file.num_bytes)
-    with path.open("rb") as content:
-        if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
-            raise VerificationError(f"{path} is not the file that was written (SHA-256); copy or export it again")
-
-
-def check_size(path: Path, num_bytes: int) -> None:
-    """Raise VerificationError unless a file is there and has this size."""
-    try:
-        found = path.stat().st_size
-    except OSError as error:
-        raise VerificationError(f"cannot read {path}: {error.strerror}; copy or export it again") from None
-    if found != num_bytes:
-        raise VerificationError(f"{path} has {found} bytes instead of {num_bytes}; copy or export it again")
 
 
 def _files(manifest: TokenManifest) -> Iterator[TokenFile]:

@@ -9,12 +9,13 @@ from pathlib import Path
 from reflectgen.errors import ReflectgenError, VerificationError
 from reflectgen.export.card import CARD_NAME
 from reflectgen.export.dolma import DOLMA, DolmaManifest, DolmaShard, dolma_maker, read_dolma_manifest
+from reflectgen.export.hashed import check_file
 from reflectgen.export.manifest import MANIFEST_NAME
 from reflectgen.export.marked_tokenizer import load_marked_tokenizer
 from reflectgen.export.shard_processes import each_shard
-from reflectgen.export.token_export import RECORDS, Making, format_of, shard_maker
+from reflectgen.export.shard_records import RECORDS
+from reflectgen.export.token_export import Making, format_of, shard_maker
 from reflectgen.export.token_manifest import TOKENIZER_FOLDER, TokenFile, TokenManifest, TokenShard, read_token_manifest
-from reflectgen.export.token_shards import check_file
 from reflectgen.export.trainer_formats import TokenFormat
 from reflectgen.export.verify import VerifyReport
 from reflectgen.export.woven_source import WovenExport, open_woven

@@ -1,7 +1,4 @@
-"""What decides a shard of an export, and the record of each shard that is written: an export goes on from these.
-
-records/train-00000-of-00004.json    beside the data files of a shard, once all of them are whole
-"""
+"""What decides a shard of an export: what it is made from, and how it is written."""
 
 from __future__ import annotations
 
@@ -13,20 +10,20 @@ from pathlib import Path
 
 import pyarrow as pa
 import zstandard
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from reflectgen import __version__
 from reflectgen.export.arms.arm import Reflected, Rewritten
 from reflectgen.export.arms.options import ArmOptions
 from reflectgen.export.arms.registry import Arm
 from reflectgen.export.formats import Format
+from reflectgen.export.hashed import are_whole
 from reflectgen.export.manifest import FileEntry
 from reflectgen.export.shard import write_shard
+from reflectgen.export.shard_records import read_record, record_path, write_record
 from reflectgen.export.tally import Tally
 from reflectgen.reflection.form import FormOptions
-from reflectgen.shards import whole_file
 
-RECORDS = "records"
 _RULES = 1  # raised when the same documents become other files
 
 
@@ -79,33 +76,26 @@ class Writing:
         place = (key.number, self.num_shards)
         files, tally = write_shard(*place, documents, self.directory, self.formats, self.form, arm, rewrites)
         record = ShardRecord(made_from=key.made_from, made_by=self.sha256, files=tuple(files), tally=tally)
-        with whole_file(self._record_path(key.number)) as path:
-            path.write_text(record.model_dump_json() + "\n", encoding="utf-8")
+        write_record(self.directory, self._name(key.number), record)
         return record
 
     def finished(self, key: ShardKey) -> ShardRecord | None:
         """Return a shard as it was written before, if it is there whole in every format, made of the same."""
-        try:
-            record = ShardRecord.model_validate_json(self._record_path(key.number).read_bytes())
-            if (record.made_from, record.made_by) != (key.made_from, self.sha256):
-                return None
-            by_format = {entry.format: entry for entry in record.files}
-            files = tuple(by_format[format_] for format_ in self.formats)
-            if all(self._is_whole(entry) for entry in files):
-                return record.model_copy(update={"files": files})
-        except (OSError, ValidationError, KeyError):
-            pass
-        return None
+        record = read_record(self.directory, self._name(key.number), ShardRecord)
+        if record is None or (record.made_from, record.made_by) != (key.made_from, self.sha256):
+            return None
+        by_format = {entry.format: entry for entry in record.files}
+        files = tuple(by_format[format_] for format_ in self.formats if format_ in by_format)
+        if len(files) < len(self.formats) or not are_whole(self.directory, files):
+            return None
+        return record.model_copy(update={"files": files})
 
     def own_files(self) -> set[str]:
         """Return the paths, within the export, of all that this writes; manifest and cards apart."""
         shards = range(self.num_shards)
         data = {format_.file(shard, self.num_shards) for format_ in self.formats for shard in shards}
-        return data | {self._record_path(shard).relative_to(self.directory).as_posix() for shard in shards}
+        records = (record_path(self.directory, self._name(shard)) for shard in shards)
+        return data | {path.relative_to(self.directory).as_posix() for path in records}
 
-    def _is_whole(self, entry: FileEntry) -> bool:
-        with (self.directory / entry.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-
-    def _record_path(self, shard: int) -> Path:
-        return self.directory / RECORDS / f"train-{shard:05d}-of-{self.num_shards:05d}.json"
+    def _name(self, shard: int) -> str:
+        return f"train-{shard:05d}-of-{self.num_shards:05d}"

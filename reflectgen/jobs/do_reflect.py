@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 
 from reflectgen.jobs.advance import advance, note
 from reflectgen.jobs.apart import apart
-from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.ledger import Leases, about_claim
 from reflectgen.jobs.progress import Progress
@@ -128,8 +127,7 @@ async def reflect(
         desk,
         session.guard,
         slots=session.file.num_slots,
-        # A fleet's limits are looked after by `keep_within_limits`, which pauses the job.
-        budget=Budget(Limits(), progress, session.accounts.spent),
+        budget=session.budget(progress),
         stop=stop,
         neighbours=session.recipe.shows_neighbours,
         ending=at_work.ending,

@@ -10,6 +10,8 @@ from typing import Any
 from reflectgen.errors import RecipeError
 from reflectgen.jobs.accounts import Accounts, refuse_limits_without_prices
 from reflectgen.jobs.aside import aside
+from reflectgen.jobs.budget import Budget, Limits
+from reflectgen.jobs.progress import Progress
 from reflectgen.jobs.recipe import Recipe, differences, job_recipe
 from reflectgen.jobs.recipe_file import RecipeFile
 from reflectgen.jobs.registry import Registry
@@ -32,6 +34,10 @@ class Session:
     @property
     def dump(self) -> dict[str, Any]:
         return self.recipe.model_dump(mode="json")
+
+    def budget(self, progress: Progress) -> Budget:
+        """Return one without an end: `keep_within_limits` looks after a fleet's limits, and pauses the job."""
+        return Budget(Limits(), progress, self.accounts.spent)
 
 
 class Sessions:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from reflectgen.export.card import CARD_NAME
 from reflectgen.export.manifest import MANIFEST_NAME
+from reflectgen.export.shard_records import RECORDS
 from reflectgen.export.token_manifest import FOLDER as TOKENS
-from reflectgen.export.writing import RECORDS
 from reflectgen.jobs.take_over import Unfinished, link_file
 from reflectgen.train.log import LOG_NAME
 from reflectgen.train.places import CHECKPOINTS, newest, step_of

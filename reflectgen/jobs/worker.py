@@ -23,7 +23,6 @@ from reflectgen.errors import (
 )
 from reflectgen.jobs.advance import advance, hold, note
 from reflectgen.jobs.archive import archive_job
-from reflectgen.jobs.budget import Budget, Limits
 from reflectgen.jobs.desk import make_desk
 from reflectgen.jobs.disagreements import write_disagreements
 from reflectgen.jobs.do_export import export, remove_others
@@ -168,9 +167,8 @@ class Worker:
         await asyncio.to_thread(store.gather_statistics, job.id)
         progress = Progress()
         desk = make_desk(store, job.id, session.recipe, session.roles, progress, time.time, is_new=False)
-        # A fleet's limits are looked after by `keep_within_limits`, which pauses the job.
-        budget = Budget(Limits(), progress, session.accounts.spent)
-        await look_across(store, folder, desk, session.recipe, session.file.num_slots, budget, stop)
+        slots, budget = session.file.num_slots, session.budget(progress)
+        await look_across(store, folder, desk, session.recipe, slots, budget, stop)
         if not stop.is_set():
             await asyncio.to_thread(write_disagreements, store, job.id, folder)
 
