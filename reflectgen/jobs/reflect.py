@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from reflectgen.jobs.apart import apart
 from reflectgen.jobs.budget import Budget
 from reflectgen.jobs.committer import Committer
+from reflectgen.jobs.known_labels import KnownLabels
 from reflectgen.jobs.settle import Desk, Work, note, settle
 from reflectgen.records import NO_NEIGHBOURS, Chunk, Label, Neighbours, Reflection
 from reflectgen.reflection.cascade import SOUND_VERDICT_REASONS
@@ -26,7 +27,6 @@ from reflectgen.store.reflections import ChunkPlace, Progress, ReflectionRow
 LABEL_CHUNKS = 128  # a guard in this process gets so many at a time; the loop stands still meanwhile
 GROUP_CHUNKS = 16  # as many questions as one call takes
 GROUPS_PER_SHARD = 1 << 20
-MAX_LABELS_AT_HAND = 20_000  # of texts that a guard behind an endpoint has judged
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Reflecting:
         self._neighbours = neighbours
         self._ending = ending or (lambda _shard: store.write())  # the transaction that ends a shard
         self._settled = settled  # hears of each shard some of whose chunks have their reflection now
-        self._known_labels: dict[str, Label] = {}
+        self._known_labels = KnownLabels()
         # Where no call is waited for, a second slot would have nothing to do.
         self._slots = slots if self._guard_costs or self._teacher_costs else 1
         self._queue: asyncio.Queue[tuple[_Open, Sequence[Work]] | None] = asyncio.Queue(maxsize=2 * self._slots)
@@ -177,14 +177,12 @@ class Reflecting:
 
     async def _label_by_call(self, work: Work) -> Work:
         """Label a chunk by a call, or as an equal one was labelled; the label is committed before it is used."""
-        known = self._known_labels.get(work.chunk.text)
-        if known is None:
-            (labelled,) = await self._label([work])
-            if len(self._known_labels) >= MAX_LABELS_AT_HAND:
-                self._known_labels.pop(next(iter(self._known_labels)))
-            self._known_labels[work.chunk.text] = labelled.known_label
-        else:
-            labelled = replace(work, label=known)
+
+        async def judge() -> Label:
+            (label,) = await self._guard.label([work.chunk])
+            return label
+
+        labelled = work.labelled(await self._known_labels.find(work.chunk.text, judge))
         await self._labels.commit(labelled)
         return labelled
 
