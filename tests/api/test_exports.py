@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import pytest
 
-from tests.api.worlds import World
+from tests.api.worlds import World, world
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A service for all tests here, which leave its export as it is: a job takes a second to do."""
+    with world(tmp_path_factory.mktemp("service") / "data") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def export(here: World):
     client = here.client("read", "submit")
     job_id = here.finished_job(client)
