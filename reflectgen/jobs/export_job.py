@@ -86,6 +86,7 @@ def export_job(
             writing = Writing(directory, len(shards), tuple(dict.fromkeys(formats)), form, arm)
             keys = [ShardKey(s.number, _made_from(connection, job, s, rewrites)) for s in shards]
             facts = _facts(connection, job, arm, rewrites)
+            progress.num_documents = sum(s.num_documents for s in shards)
             done = partial(_note, progress, [s.num_documents for s in shards], written)
             if processes is None:
                 processes = min(usable_cpus(), sum(s.num_bytes for s in shards) // WORTH_A_PROCESS)

@@ -93,7 +93,7 @@ def test_several_processes_write_the_same_bytes(store, out, tmp_path, name):
     assert len(one) == len(FORMATS) * NUM_SHARDS
     progress = Progress()
     assert export(store, out, "three", 3, progress, **changes) == one
-    assert progress.num_exported_documents == 20
+    assert (progress.num_exported_documents, progress.num_documents) == (20, 20)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
